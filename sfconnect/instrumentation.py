@@ -1,0 +1,227 @@
+"""Events: what the framework tells whoever listens. Nothing is built when nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFinished:
+    """An attempt ended: with a status, or with an error's class name."""
+
+    name: ClassVar[str] = "request.finished"
+    method: str
+    path: str
+    surface: str
+    status: int | None
+    error: str | None
+    elapsed_ms: float
+    attempt: int
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled:
+    """An attempt failed and another will follow after ``wait_ms``."""
+
+    name: ClassVar[str] = "retry.scheduled"
+    method: str
+    path: str
+    surface: str
+    reason: str
+    attempt: int
+    wait_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReplaced:
+    """A login gave new credentials. ``reason`` is initial, early, expired or rejected."""
+
+    name: ClassVar[str] = "token.replaced"
+    strategy: str
+    identity: str
+    reason: str
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFailed:
+    """A login failed."""
+
+    name: ClassVar[str] = "token.failed"
+    strategy: str
+    identity: str
+    reason: str
+    error: str
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChanged:
+    """The number of calls that may be in flight changed."""
+
+    name: ClassVar[str] = "limit.changed"
+    lane: str
+    limit: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaSeen:
+    """An answer told how much of a quota is used."""
+
+    name: ClassVar[str] = "quota.seen"
+    quota: str
+    used: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobAdvanced:
+    """A long-running job or extract moved on."""
+
+    name: ClassVar[str] = "job.advanced"
+    job: str
+    state: str
+    done: int
+    total: int | None
+
+
+Event: TypeAlias = (
+    RequestFinished
+    | RetryScheduled
+    | TokenReplaced
+    | TokenFailed
+    | LimitChanged
+    | QuotaSeen
+    | JobAdvanced
+)
+
+
+class EventHook(Protocol):
+    """Whatever wants to see events; it runs inline, so it has to be quick."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Take one event. What it raises goes to the event loop's exception handler."""
+        ...
+
+
+class Emitter:
+    """Give each event to every hook.
+
+    Code that sends many events asks ``if emitter.hooks`` first, so that a silent program does not
+    even build them.
+    """
+
+    __slots__ = ("hooks",)
+
+    def __init__(self, hooks: Iterable[EventHook] = ()) -> None:
+        self.hooks: tuple[EventHook, ...] = tuple(hooks)
+
+    def emit(self, event: Event) -> None:
+        """Call the hooks in their order. A hook that raises changes no call's outcome."""
+        for hook in self.hooks:
+            try:
+                hook(event)
+            except Exception as error:  # noqa: BLE001  # a border: an observer must not break a call
+                _report(hook, event, error)
+
+
+def _report(hook: EventHook, event: Event, error: Exception) -> None:
+    message = f"event hook {hook!r} failed on {event.name}"
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # told from outside of any loop
+        logging.getLogger("sfconnect").exception(message, exc_info=error)
+    else:
+        loop.call_exception_handler({"message": message, "exception": error})
+
+
+class StructlogHook:
+    """Write events to structlog: retries and failed logins as warnings, the rest as debug."""
+
+    def __init__(self, logger: Any = None) -> None:
+        self._log = logger or structlog.get_logger("sfconnect")
+
+    def __call__(self, event: Event, /) -> None:
+        """Log one event under its dotted name, its members as key-value pairs."""
+        warn = isinstance(event, RetryScheduled | TokenFailed)
+        log = self._log.warning if warn else self._log.debug
+        log(event.name, **asdict(event))
+
+
+REDACTED = "[redacted]"
+
+_SECRET_KEY = re.compile(
+    r"token(?!_type|_format|_ttl|\.)|secret|password|passphrase|assertion|authorization|cookie"
+    r"|verifier|signature|private_?key(?!_?file)|^code$|^sid$|session_?id|api[-_]?key",
+    re.IGNORECASE,
+)
+_SECRET_TEXT = re.compile(
+    r"00D[A-Za-z0-9]{12,15}![A-Za-z0-9._]+"  # an opaque access token
+    r"|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"  # a JWT
+    r"|force://[^\s\"']+"  # the CLI's auth URL
+    r"|5Aep[A-Za-z0-9._]+"  # a refresh token
+    r"|(?<=3MVG9)[A-Za-z0-9._]{20,}"  # a consumer key, but for its first characters
+    # A private key, also one whose lines were mangled; the bare marker is a word like any other.
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?=[\s\\]*[A-Za-z0-9+/])"
+    r"[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/=!-]{8,}"
+)
+
+
+def redact_text(text: str) -> str:
+    """Replace what looks like a credential inside a text."""
+    return _SECRET_TEXT.sub(REDACTED, text)
+
+
+def redact(value: Any, *, key: str = "") -> Any:
+    """Return the value with credentials replaced, by the name of the key and by pattern.
+
+    Mappings come back as ``dict``, sequences and sets of any kind as the plain one. An object of
+    any other class is left as it is, unless its repr shows a credential: then that text, redacted,
+    stands for it.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if key and _SECRET_KEY.search(key):
+        return REDACTED
+    if isinstance(value, Mapping):
+        return {name: redact(item, key=str(name)) for name, item in value.items()}
+    for kind in (list, tuple, set, frozenset):
+        if isinstance(value, kind):
+            return kind(redact(item) for item in value)
+    return _redact_leaf(value)
+
+
+def _redact_leaf(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, bytes):
+        return redact_text(value.decode("utf-8", "replace"))
+    shown = repr(value)
+    return redact_text(shown) if _SECRET_TEXT.search(shown) else value
+
+
+def redacting_processor(
+    _logger: Any, _method: str, event_dict: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Redact a whole structlog event; put it before the renderer.
+
+    Exceptions are rendered by structlog's own processors: put this after ``format_exc_info``. What
+    is not rendered yet, under ``exc_info``, is left to them.
+    """
+    for name, value in list(event_dict.items()):
+        if name != "exc_info":
+            event_dict[name] = redact(value, key=name)
+    return event_dict

@@ -1,0 +1,73 @@
+"""What every test gets: one event loop, no blocking inside it, nothing left behind by it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from inspect import iscoroutinefunction
+from time import monotonic
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+import sfconnect
+import sfconnect_emulator
+
+#: How long a task or socket may take to notice that its other end has closed.
+SETTLE_S = 2.0
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The library is for asyncio, so that is what tests run on."""
+    return "asyncio"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(
+    collector: pytest.Module | pytest.Class, name: str, obj: object
+) -> None:
+    """Give every async test the two checks below, before any fixture of its own."""
+    if collector.istestfunction(obj, name) and iscoroutinefunction(_inner(obj)):
+        pytest.mark.usefixtures("_nothing_left_behind", "_nothing_blocks")(obj)
+
+
+def _inner(obj: object) -> object:
+    """A property test wraps the function that was written."""
+    return getattr(getattr(obj, "hypothesis", None), "inner_test", obj)
+
+
+@pytest.fixture
+def _nothing_blocks() -> Iterator[None]:
+    """Fail the test when code of sfconnect blocks the event loop."""
+    with blockbuster_ctx([sfconnect], excluded_modules=[sfconnect_emulator]):
+        yield
+
+
+@pytest.fixture
+async def _nothing_left_behind() -> AsyncIterator[None]:
+    """Fail the test when a task or a socket outlives it and its fixtures."""
+    tasks, sockets = asyncio.all_tasks(), _watched_sockets()
+
+    yield
+
+    deadline = monotonic() + SETTLE_S
+    # Nothing announces that the last task is gone, so there is no event to wait for.
+    while (left := _left(tasks, sockets)) and monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    assert not left, f"left behind by the test: {left}"
+
+
+def _left(tasks: set[asyncio.Task[object]], sockets: set[int]) -> list[str]:
+    """Describe the tasks and sockets that were not there before."""
+    new = asyncio.all_tasks() - tasks
+    # anyio's plugin runs each step of a fixture in a task of its own.
+    names = [repr(task) for task in new if "TestRunner" not in repr(task.get_coro())]
+    return names + [f"file descriptor {number}" for number in _watched_sockets() - sockets]
+
+
+def _watched_sockets() -> set[int]:
+    """The file descriptors that the running loop watches: one for each open transport."""
+    # asyncio has no public view of its transports; the selector's map is the nearest thing.
+    selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+    return set(selector.get_map())
