@@ -1,0 +1,98 @@
+"""How many calls to one API may be in flight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from sfconnect._slots import LineFullError, Slots
+from sfconnect.errors import ConfigurationError, PoolTimeout, TooManyRequests
+
+if TYPE_CHECKING:
+    from sfconnect.errors import SfConnectError
+
+
+class Limiter(Protocol):
+    """Bounds the calls in flight to one API; it sees how each went, so it may adapt.
+
+    ``lane`` is the request's surface. A slot is held for one attempt, never while backing off.
+    """
+
+    def try_acquire(self, lane: str) -> bool:
+        """Take a slot if one is free; the fast path."""
+        ...
+
+    async def acquire(self, lane: str) -> None:
+        """Take a slot, waiting for it in order.
+
+        Raises:
+            PoolError: The line is full, or the wait was too long.
+        """
+        ...
+
+    def release(self, lane: str, elapsed_s: float, error: SfConnectError | None) -> None:
+        """Give the slot back, and say how long the attempt took and how it failed, if it did.
+
+        ``elapsed_s`` is 0 where the slot was not used after all.
+        """
+        ...
+
+
+class FixedLimiter:
+    """A limiter with a fixed cap over all lanes together.
+
+    Args:
+        limit: Calls that may be in flight.
+        max_waiting: Calls that may stand in line; None for no bound.
+        wait_s: Longest wait in line; None for no bound.
+    """
+
+    __slots__ = ("_slots", "_wait_s")
+
+    def __init__(
+        self, limit: int, *, max_waiting: int | None = None, wait_s: float | None = None
+    ) -> None:
+        if limit < 1:
+            raise ConfigurationError(f"A limiter must let at least one call through, not {limit}.")
+        self._slots = Slots(limit, max_waiting=max_waiting)
+        self._wait_s = wait_s
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be in flight."""
+        return self._slots.capacity
+
+    @property
+    def in_flight(self) -> int:
+        """Calls in flight now."""
+        return self._slots.used
+
+    @property
+    def waiting(self) -> int:
+        """Calls in line now."""
+        return self._slots.waiting
+
+    def try_acquire(self, lane: str) -> bool:  # part of the interface
+        """Take a slot if one is free."""
+        return self._slots.try_acquire()
+
+    async def acquire(self, lane: str) -> None:  # part of the interface
+        """Wait for a slot; cancelling loses none.
+
+        Raises:
+            TooManyRequests: The line is full.
+            PoolTimeout: No slot came free in time.
+        """
+        slots = self._slots
+        try:
+            await slots.acquire(self._wait_s)
+        except LineFullError:
+            message = f"{slots.waiting} calls wait already, and {slots.used} are in flight."
+            hint = "Produce more slowly (fan_out does), or raise max_waiting."
+            raise TooManyRequests(message, hint=hint) from None
+        except TimeoutError:
+            message = f"The call waited {self._wait_s} s behind others; {slots.used} are in flight."
+            raise PoolTimeout(message, hint="Raise max_connections or wait_s.") from None
+
+    def release(self, lane: str, elapsed_s: float, error: SfConnectError | None) -> None:
+        """Give the slot to the first in line."""
+        self._slots.release()

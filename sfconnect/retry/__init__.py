@@ -1,0 +1,7 @@
+"""When to send again, how long to wait, and how often at the most."""
+
+from sfconnect.retry.budget import RetryBudget
+from sfconnect.retry.executor import RetryExecutor
+from sfconnect.retry.policy import RetryPolicy, Verdict, classify
+
+__all__ = ["RetryBudget", "RetryExecutor", "RetryPolicy", "Verdict", "classify"]

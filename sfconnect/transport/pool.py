@@ -1,0 +1,338 @@
+"""The connection pool: aiohttp's one home."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+import anyio.to_thread
+from yarl import URL
+
+from sfconnect._slots import LineFullError, Slots
+from sfconnect._version import VERSION
+from sfconnect.clock import SYSTEM_CLOCK, Clock
+from sfconnect.errors import (
+    ConfigurationError,
+    PoolClosed,
+    PoolTimeout,
+    TooManyRequests,
+)
+from sfconnect.messages import Request, Response, Timeout, query_string
+from sfconnect.transport._connector import ClosableConnector
+from sfconnect.transport._errors import presentable, translate
+from sfconnect.transport._proxies import EnvironmentProxies
+from sfconnect.transport._stream import AiohttpStream
+from sfconnect.transport._upload import producer_error, sendable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from sfconnect.transport.tls import Tls
+
+# ValueError: what aiohttp raises for a request that it will not put on the wire.
+_FAILURES = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """A snapshot of a pool; the counters only grow.
+
+    Attributes:
+        connections_max: How many requests may be in flight.
+        connections_opened: Connections made so far; the rest of the requests reused one.
+        requests_num: Requests that got a connection.
+        requests_in_flight: Requests that hold one now.
+        requests_waiting: Requests in line now.
+        requests_queued: Requests that had to wait in line.
+        requests_wait_ms: Time that they waited, in all.
+        requests_errors: Requests that ended without an answer.
+        requests_refused: Requests refused because the line was full or the wait too long.
+    """
+
+    connections_max: int
+    connections_opened: int
+    requests_num: int
+    requests_in_flight: int
+    requests_waiting: int
+    requests_queued: int
+    requests_wait_ms: float
+    requests_errors: int
+    requests_refused: int
+
+
+class ConnectionPool:
+    """Carry requests over kept-alive connections, at most ``max_connections`` at a time.
+
+    Requests beyond that wait in order; beyond ``max_waiting`` they are refused with
+    ``TooManyRequests``, and after ``wait_s`` with ``PoolTimeout``, so that pressure reaches the
+    producer. One pool may serve many orgs and APIs. It never follows redirects and never retries.
+
+    Nothing is bound to an event loop before :meth:`open`.
+
+    Args:
+        max_connections: Requests in flight, streams included.
+        max_waiting: Requests in line; None for no bound.
+        wait_s: Longest wait in line; None for no bound.
+        idle_s: Unused connections are closed after this; shorter than what servers allow, so
+            that a request does not meet a connection that is just being closed.
+        timeout: Limits of each request that brings none of its own.
+        tls: Trust and client certificate; the machine's trust store by default.
+        proxies_from_environment: Obey ``HTTPS_PROXY`` and its like.
+        user_agent: Put before the library's own product names.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 100,
+        max_waiting: int | None = 10_000,
+        wait_s: float | None = 60.0,
+        idle_s: float = 30.0,
+        timeout: Timeout | None = None,
+        tls: Tls | None = None,
+        proxies_from_environment: bool = True,
+        user_agent: str = "",
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._slots = Slots(_checked(max_connections), max_waiting=max_waiting)
+        self._wait_s = wait_s
+        self._idle_s = idle_s
+        self._timeout = timeout or Timeout()
+        self._tls = tls
+        self._proxies = EnvironmentProxies() if proxies_from_environment else None
+        self._user_agent = _user_agent(user_agent)
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._connector: ClosableConnector | None = None
+        self._idle: asyncio.Event | None = None
+        self._closed = False
+        self._opened = self._requests = self._queued = self._errors = self._refused = 0
+        self._wait_ms = 0.0
+
+    async def open(self) -> None:
+        """Get ready on the running event loop. Opening an open pool does nothing.
+
+        Raises:
+            PoolClosed: It was closed; make a new one.
+            ConfigurationError: A TLS file cannot be used.
+        """
+        if self._closed:
+            raise _closed_error()
+        if self._session is None:
+            context = await anyio.to_thread.run_sync(self._tls.context) if self._tls else True
+            self._adopt(context)
+
+    def _adopt(self, context: Any) -> None:
+        # While TLS files were read, another opener may have been first, or the pool been closed.
+        if self._closed:
+            raise _closed_error()
+        if self._session is None:
+            self._connector = ClosableConnector(
+                made=self._count_connection,
+                limit=0,  # the slots bound it, with a line that can be bounded too
+                ssl=context,
+                keepalive_timeout=self._idle_s,
+            )
+            self._session = self._new_session(self._connector)
+
+    def _count_connection(self) -> None:
+        self._opened += 1
+
+    def _new_session(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),  # REST is stateless; one pool serves many orgs
+            timeout=_aiohttp_timeout(self._timeout),
+            headers={"User-Agent": self._user_agent, "Accept": "application/json"},
+            auto_decompress=True,
+        )
+        # aiohttp silently sends idempotent requests again when a kept-alive connection turns out
+        # dead. Retry belongs to one place, which counts and reports: see sfconnect.retry.
+        session._retry_connection = False  # noqa: SLF001
+        return session
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def send(self, request: Request) -> Response:
+        """Send a request to an absolute URL and read the whole answer.
+
+        Every status is an answer. Cancelling gives the connection up, since the rest of the
+        answer would come over it.
+
+        Raises:
+            PoolClosed: The pool is not open.
+            PoolTimeout: No connection came free in time; nothing was sent.
+            TooManyRequests: The line is full; nothing was sent.
+            TransportError: No usable answer came.
+            ConfigurationError: The URL, the method or a header holds what none may hold.
+            Exception: What the producer of a streamed body raised.
+        """
+        if not self._slots.try_acquire():
+            await self._wait_for_slot()
+        try:
+            async with self._start(request) as answer:
+                content = await answer.read()
+        except _FAILURES as error:
+            raise self._failure(error, request) from presentable(error)
+        finally:
+            self._release()
+        return Response(answer.status, answer.headers, content)
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[AiohttpStream]:
+        """Send a request and give the answer once its headers are there.
+
+        The connection is held until the block ends. Leaving the block before the body's end
+        closes the connection. Raises as :meth:`send` does.
+        """
+        if not self._slots.try_acquire():
+            await self._wait_for_slot()
+        try:
+            answer = await self._begin(request)
+            try:
+                yield AiohttpStream(answer, request, self._failure)
+            finally:
+                answer.release()
+        finally:
+            self._release()
+
+    async def _begin(self, request: Request) -> aiohttp.ClientResponse:
+        try:
+            answer: aiohttp.ClientResponse = await self._start(request)
+        except _FAILURES as error:
+            raise self._failure(error, request) from presentable(error)
+        return answer
+
+    def _start(self, request: Request) -> Any:
+        session = self._session
+        if session is None:
+            raise _closed_error()
+        self._requests += 1
+        url = request.path
+        if request.params:
+            url = f"{url}?{query_string(request.params)}"
+        options: dict[str, Any] = {}
+        if request.timeout is not None:
+            options["timeout"] = _aiohttp_timeout(request.timeout)
+        if self._proxies is not None and (proxy := self._proxies.for_url(url)) is not None:
+            options["proxy"] = proxy
+        content = request.content
+        return session.request(
+            request.method,
+            URL(url, encoded=True),
+            headers=request.headers,
+            data=None if content is None else sendable(content),
+            allow_redirects=False,
+            **options,
+        )
+
+    async def _wait_for_slot(self) -> None:
+        slots = self._slots
+        if self._session is None:
+            raise _closed_error()
+        started = self._clock.monotonic()
+        try:
+            await slots.acquire(self._wait_s)
+        except LineFullError:
+            self._refused += 1
+            message = f"{slots.waiting} requests wait for {slots.capacity} connections already."
+            hint = "Produce more slowly (fan_out does), or raise max_waiting."
+            raise TooManyRequests(message, hint=hint) from None
+        except TimeoutError:
+            self._refused += 1
+            message = (
+                f"None of the {slots.capacity} connections became free within {self._wait_s} s."
+            )
+            raise PoolTimeout(message, hint="Raise max_connections or wait_s.") from None
+        self._queued += 1
+        self._wait_ms += (self._clock.monotonic() - started) * 1000
+
+    def _failure(self, error: BaseException, request: Request) -> BaseException:
+        self._errors += 1
+        return producer_error(error) or translate(error, request)
+
+    def _release(self) -> None:
+        self._slots.release()
+        if self._idle is not None and not self._slots.used:
+            self._idle.set()
+
+    def resize(self, max_connections: int) -> None:
+        """Change how many requests may be in flight; those in flight go on."""
+        self._slots.resize(_checked(max_connections))
+
+    def stats(self) -> PoolStats:
+        """Return a snapshot of the counters."""
+        return PoolStats(
+            connections_max=self._slots.capacity,
+            connections_opened=self._opened,
+            requests_num=self._requests,
+            requests_in_flight=self._slots.used,
+            requests_waiting=self._slots.waiting,
+            requests_queued=self._queued,
+            requests_wait_ms=self._wait_ms,
+            requests_errors=self._errors,
+            requests_refused=self._refused,
+        )
+
+    async def drain(self) -> None:
+        """Refuse new requests, and wait until those in flight or in line have ended."""
+        self._closed = True
+        self._slots.refuse(_closed_error)
+        if self._idle is None:
+            self._idle = asyncio.Event()
+        while self._slots.used:
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def aclose(self) -> None:
+        """Close every connection. Idempotent.
+
+        Whoever waits in line gets ``PoolClosed``; requests in flight end with
+        ``ConnectionLostError``. Call :meth:`drain` before to let them finish.
+        """
+        self._closed = True
+        self._slots.close(_closed_error)
+        session, self._session = self._session, None
+        if session is not None and self._connector is not None:
+            self._connector.end_connecting()
+            await session.close()
+
+
+def _checked(max_connections: int) -> int:
+    if max_connections < 1:
+        raise ConfigurationError(f"max_connections must be at least 1, not {max_connections}.")
+    return max_connections
+
+
+def _closed_error() -> PoolClosed:
+    hint = "Use it inside 'async with', or call open() first."
+    return PoolClosed("The connection pool is not open.", hint=hint)
+
+
+def _aiohttp_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
+    # aiohttp's connect is the whole way to a connection, the look-up of the name and every address
+    # tried included; its sock_connect is for one address alone.
+    return aiohttp.ClientTimeout(
+        total=timeout.total_s, connect=timeout.connect_s, sock_read=timeout.read_s
+    )
+
+
+def _user_agent(prefix: str) -> str:
+    python = ".".join(str(part) for part in sys.version_info[:2])
+    own = f"sfconnect/{VERSION} aiohttp/{aiohttp.__version__} Python/{python}"
+    return f"{prefix} {own}" if prefix else own
