@@ -1,0 +1,59 @@
+"""Logging in: the contract for strategies, their options, discovery, life and storage."""
+
+from sfconnect.auth.base import (
+    PLUGIN_API,
+    AuthContext,
+    AuthStrategy,
+    Credentials,
+    Signer,
+    StoredToken,
+    SupportsRefresh,
+    SupportsRevoke,
+    SupportsSigning,
+    TokenStore,
+)
+from sfconnect.auth.chain import Chain
+from sfconnect.auth.options import OptionSpec, build, coerce_secrets, option, options_of
+from sfconnect.auth.process import ProcessCredentials
+from sfconnect.auth.registry import (
+    SIGNERS,
+    STRATEGIES,
+    TOKEN_STORES,
+    PluginEntry,
+    PluginReport,
+    Registry,
+    register,
+)
+from sfconnect.auth.resolve import Resolved, resolve
+from sfconnect.auth.static import ApiKey, Basic
+
+__all__ = [
+    "PLUGIN_API",
+    "SIGNERS",
+    "STRATEGIES",
+    "TOKEN_STORES",
+    "ApiKey",
+    "AuthContext",
+    "AuthStrategy",
+    "Basic",
+    "Chain",
+    "Credentials",
+    "OptionSpec",
+    "PluginEntry",
+    "PluginReport",
+    "ProcessCredentials",
+    "Registry",
+    "Resolved",
+    "Signer",
+    "StoredToken",
+    "SupportsRefresh",
+    "SupportsRevoke",
+    "SupportsSigning",
+    "TokenStore",
+    "build",
+    "coerce_secrets",
+    "option",
+    "options_of",
+    "register",
+    "resolve",
+]

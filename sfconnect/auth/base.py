@@ -1,0 +1,158 @@
+"""The contract between the framework and an auth strategy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, runtime_checkable
+
+from sfconnect.clock import SYSTEM_CLOCK, Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from sfconnect._types import Secret
+    from sfconnect.messages import Request, Response
+
+PLUGIN_API: Final = 1
+"""Version of this contract; a strategy may state the one it was written for as ``plugin_api``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a login gave.
+
+    ``issued_at`` and ``expires_at`` are seconds since the epoch; ``expires_at`` is None where the
+    server does not say, which is normal for Salesforce. ``extra`` keeps the members of the
+    answer that have no place of their own, secrets among them left out.
+    """
+
+    access_token: Secret
+    instance_url: str
+    token_type: str = "Bearer"  # noqa: S105  # a scheme, not a secret
+    issued_at: float | None = None
+    expires_at: float | None = None
+    refresh_token: Secret | None = None
+    identity_url: str | None = None
+    scopes: frozenset[str] = frozenset()
+    extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthContext:
+    """What a strategy may use while it logs in.
+
+    ``send`` carries an unauthenticated request to an absolute URL. It refuses to follow
+    redirects, since they could carry the secret elsewhere, and gives every status as an answer.
+    ``prompt`` asks a person, and is None where nobody is there: a strategy that needs it then
+    raises ``CredentialUnavailableError``.
+    """
+
+    send: Callable[[Request], Awaitable[Response]]
+    child: Callable[[AuthStrategy], Awaitable[Credentials]]
+    """Gives another strategy's credentials, cached and single-flight, for derived tokens."""
+    log: Any
+    clock: Clock = SYSTEM_CLOCK
+    prompt: Callable[[str], Awaitable[str]] | None = None
+
+
+@runtime_checkable
+class AuthStrategy(Protocol):
+    """A way to log in: a frozen dataclass whose fields are its options.
+
+    It caches, locks, retries and logs nothing; the credential manager does. It raises an
+    ``AuthError`` for a login that failed, and lets transport errors pass.
+    """
+
+    async def authenticate(self, context: AuthContext) -> Credentials:
+        """Log in."""
+        ...
+
+
+@runtime_checkable
+class SupportsRefresh(Protocol):
+    """A strategy that can renew credentials more cheaply, or only, from the old ones."""
+
+    async def refresh(self, context: AuthContext, credentials: Credentials) -> Credentials:
+        """Renew; called with the newest credentials that are known."""
+        ...
+
+
+@runtime_checkable
+class SupportsRevoke(Protocol):
+    """A strategy that can end a session on the server."""
+
+    async def revoke(self, context: AuthContext, credentials: Credentials) -> None:
+        """End the session; a token that is already dead is no error."""
+        ...
+
+
+@runtime_checkable
+class SupportsSigning(Protocol):
+    """A strategy whose tokens are not sent as ``Authorization: Bearer``."""
+
+    def authorize(self, request: Request, credentials: Credentials) -> Request:
+        """Return the request with the credentials on it; called for each attempt."""
+        ...
+
+
+class Signer(Protocol):
+    """Signs assertions, wherever the key lives."""
+
+    @property
+    def algorithm(self) -> str:
+        """The JWS name, such as ``RS256``."""
+        ...
+
+    @property
+    def key_id(self) -> str | None:
+        """The key's name in the JWS header, where the server wants one."""
+        ...
+
+    async def sign(self, data: bytes) -> bytes:
+        """Return the signature of the data, as JWS wants its bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """A record of a token store; ``generation`` counts the writes under its key."""
+
+    credentials: Credentials
+    generation: int
+
+
+class TokenStore(Protocol):
+    """Keeps credentials across processes or restarts.
+
+    Keys are hashes that hold no secret. Writers hold :meth:`lock` around read, login and write.
+    """
+
+    plugin_api: ClassVar[int]
+
+    async def get(self, key: str) -> StoredToken | None:
+        """Read a record.
+
+        Raises:
+            TokenStoreError: The store cannot be read.
+        """
+        ...
+
+    async def compare_and_swap(
+        self, key: str, expected: int | None, credentials: Credentials
+    ) -> StoredToken | None:
+        """Write if the stored generation is ``expected`` (None: nothing stored).
+
+        Returns:
+            The record written, or None when another writer was first.
+        """
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget a record; a missing one is no error."""
+        ...
+
+    def lock(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Keep other holders of this store, in any process, from logging in under this key."""
+        ...

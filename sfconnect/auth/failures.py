@@ -1,0 +1,62 @@
+"""Memory of logins that cannot work, so that a fan-out does not repeat them by the thousand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sfconnect.auth.single_flight import fresh_copy
+from sfconnect.errors import AuthError, LoginRateLimited
+
+if TYPE_CHECKING:
+    from sfconnect.clock import Clock
+    from sfconnect.errors import SfConnectError
+
+HOPELESS_S: Final = 60.0
+"""How long a login that needs a change elsewhere is not tried again."""
+RATE_LIMITED_S: Final = 60.0
+"""The first pause after too many logins, where the server names none; it doubles each time."""
+RATE_LIMITED_MAX_S: Final = 3600.0
+"""Salesforce counts logins by the hour, so a longer pause would help nobody."""
+
+
+class FailureMemory:
+    """The last login error that forbids another try for a while."""
+
+    __slots__ = ("_clock", "_error", "_limited", "_until")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._error: SfConnectError | None = None
+        self._until = 0.0
+        self._limited = 0
+
+    def note(self, error: SfConnectError) -> None:
+        """Remember the error if repeating the login would be of no use, or harm."""
+        if isinstance(error, LoginRateLimited):
+            pause_s = min(error.retry_after or self._growing_pause(), RATE_LIMITED_MAX_S)
+        elif isinstance(error, AuthError) and error.hopeless:
+            pause_s = HOPELESS_S
+        else:
+            return
+        # Frames hold secrets alive; they are of no use a minute later.
+        self._error = fresh_copy(error).with_traceback(None)
+        self._until = self._clock.monotonic() + pause_s
+
+    def _growing_pause(self) -> float:
+        self._limited += 1
+        return RATE_LIMITED_S * 2.0 ** min(self._limited - 1, 10)
+
+    def forget(self) -> None:
+        """Forget everything, after a login that worked."""
+        self._error = None
+        self._limited = 0
+
+    def active(self) -> SfConnectError | None:
+        """A new instance of the remembered error while it holds, else None."""
+        remaining_s = self._until - self._clock.monotonic()
+        if self._error is None or remaining_s <= 0:
+            return None
+        error = fresh_copy(self._error)
+        if isinstance(error, LoginRateLimited):
+            error.retry_after = remaining_s
+        return error

@@ -1,0 +1,398 @@
+"""The life of credentials: one login for all who wait, early renewal, replacement, storage."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from enum import Enum
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from sfconnect.auth.base import AuthContext, SupportsRevoke
+from sfconnect.auth.failures import FailureMemory
+from sfconnect.auth.login import Known, Login, log_in, unexpected
+from sfconnect.auth.single_flight import Flight
+from sfconnect.auth.store import identity_key
+from sfconnect.auth.urls import is_loopback, shown
+from sfconnect.clock import SYSTEM_CLOCK, Clock
+from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
+from sfconnect.instrumentation import Emitter, TokenFailed, TokenReplaced, redacting_processor
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from sfconnect._types import Secret
+    from sfconnect.auth.base import AuthStrategy, Credentials, TokenStore
+    from sfconnect.messages import Request, Response
+
+EARLY_PAUSE_S: Final = 30.0
+"""Least time between two early renewals, so that a login server in trouble is left alone."""
+EARLY_SHARE: Final = 0.2
+"""The largest part of a token's life in which it is renewed early."""
+CONFIRMED_S: Final = 60.0
+"""How long a token that the login gave again, although it was refused, is not asked for anew."""
+
+
+class CredentialState(Enum):
+    """How good the credentials at hand are."""
+
+    FRESH = "fresh"
+    """Use them."""
+    STALE = "stale"
+    """Use them; they are being renewed before they expire."""
+    EXPIRED = "expired"
+    """None yet, expired, refused or revoked: whoever needs them waits for a login."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Credentials with the wall-clock times at which they change state."""
+
+    credentials: Credentials
+    stale_at: float
+    expires_at: float
+
+    def refused(self) -> _Held:
+        return _Held(self.credentials, -inf, -inf)
+
+
+class CredentialManager:
+    """Owns the credentials of one strategy.
+
+    Everybody who needs credentials while there are none waits for the same login. Cancelling a
+    waiter, or all of them, does not end it: its result is kept for whoever comes next.
+
+    One manager may be used from several event loops, in threads of their own. A login runs in
+    the loop of whoever needed it first, and wakes waiters in theirs; if that loop stops first,
+    the next caller begins a new one. After a fork the child keeps the token and drops the login
+    of its parent.
+
+    Attributes:
+        strategy: How it logs in.
+        identity: Hash that names whose credentials these are.
+        logins: Logins that succeeded here; tokens taken from the store do not count.
+
+    Args:
+        strategy: How to log in.
+        send: Carries an unauthenticated request, and follows no redirects.
+        store: Shares tokens with other processes or restarts; without one they stay here.
+        clock: Time; a test brings its own.
+        emitter: Told of each login and each failure.
+        prompt: Asks a person, where there is one.
+        early_s: Seconds before the expiry at which to renew in the background; at most a fifth
+            of the token's life.
+    """
+
+    def __init__(
+        self,
+        strategy: AuthStrategy,
+        *,
+        send: Callable[[Request], Awaitable[Response]],
+        store: TokenStore | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        emitter: Emitter | None = None,
+        prompt: Callable[[str], Awaitable[str]] | None = None,
+        early_s: float = 300.0,
+    ) -> None:
+        self.strategy = strategy
+        self.identity = identity_key(strategy)
+        self.logins = 0
+        self._transport_send = send
+        self._store = store
+        self._clock = clock
+        # The hot path spares itself a Python frame where the clock is the machine's.
+        self._now = time.time if clock is SYSTEM_CLOCK else clock.time
+        self._emitter = emitter or Emitter()
+        self._early_s = early_s
+        self._context = AuthContext(
+            send=self._send, child=self._child_credentials, log=_log(), clock=clock, prompt=prompt
+        )
+        self._memory = FailureMemory(clock)
+        self._children: list[CredentialManager] = []
+        self._held: _Held | None = None
+        self._refused: Secret | None = None
+        self._confirmed_until = -inf
+        self._early_after = -inf
+        self._generation: int | None = None
+        self._unsaved = False
+        self._flight: Flight | None = None
+        self._closed = False
+        # Held for a few lines without await at a time; it guards against other loops' threads.
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    @property
+    def current(self) -> Credentials | None:
+        """The credentials if they are FRESH, else None: then await :meth:`get`."""
+        held = self._held
+        if held is not None and (held.stale_at == inf or self._now() < held.stale_at):
+            return held.credentials
+        return None
+
+    @property
+    def state(self) -> CredentialState:
+        """How good the credentials at hand are."""
+        held, now = self._held, self._now()
+        if held is None or now >= held.expires_at:
+            return CredentialState.EXPIRED
+        return CredentialState.FRESH if now < held.stale_at else CredentialState.STALE
+
+    async def get(self) -> Credentials:
+        """Return usable credentials; log in, or wait for the login under way, if there are none.
+
+        Raises:
+            AuthError: The login failed, or is remembered to be hopeless.
+            TransportError: The login server could not be reached.
+            PoolClosed: The manager is closed.
+        """
+        if (credentials := self.current) is not None:
+            return credentials
+        self._notice_fork()
+        held = self._held
+        if held is not None and self._now() < held.expires_at:
+            self._renew_early()
+            return held.credentials
+        return await self._log_in_once("initial" if held is None else "expired", None)
+
+    async def replace(self, rejected: Credentials) -> Credentials:
+        """Return credentials other than those that the API refused.
+
+        Of many callers whose calls were refused, at any time, with one and the same token, the
+        first causes a login and the others share it. Whoever comes when the token has already
+        changed gets the new one, without a login.
+
+        Raises:
+            AuthError: See :meth:`get`.
+        """
+        self._notice_fork()
+        return await self._log_in_once("rejected", rejected)
+
+    async def revoke(self) -> bool:
+        """End the session on the server, and use it no more, here or from the store.
+
+        Returns:
+            Whether the server was told; some strategies have no way to.
+        """
+        await self._land()
+        held = self._held
+        credentials = held.credentials if held else await self._stored_credentials()
+        tell = credentials is not None and isinstance(self.strategy, SupportsRevoke)
+        if credentials is not None and isinstance(self.strategy, SupportsRevoke):
+            await self.strategy.revoke(self._context, credentials)
+        with self._lock:
+            if self._held is held and credentials is not None:
+                # Kept as a base to renew from, so that what cannot be renewed is not used again.
+                self._held = _Held(credentials, -inf, -inf)
+        if self._store is not None:
+            await self._store.delete(self.identity)
+        return tell
+
+    def child(self, strategy: AuthStrategy) -> CredentialManager:
+        """Return the manager of a strategy that this one builds on; equal ones share it.
+
+        It has the same transport, store and clock, and is closed with this one.
+        """
+        for known in self._children:
+            if known.strategy == strategy:
+                return known
+        made = CredentialManager(
+            strategy,
+            send=self._transport_send,
+            store=self._store,
+            clock=self._clock,
+            emitter=self._emitter,
+            prompt=self._context.prompt,
+            early_s=self._early_s,
+        )
+        self._children.append(made)
+        return made
+
+    async def aclose(self) -> None:
+        """Stop a login under way and forget the credentials. Idempotent.
+
+        Those who wait for that login get ``PoolClosed``. The session on the server goes on:
+        others may be using it. :meth:`revoke` ends it.
+        """
+        with self._lock:
+            self._closed = True
+            flight, self._held = self._flight, None
+        if flight is not None:
+            await flight.cancel()
+        for child in self._children:
+            await child.aclose()
+
+    async def _send(self, request: Request) -> Response:
+        """Carry a strategy's request, unless its secret would travel readably."""
+        parts = urlsplit(request.path)
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            message = f"A login request to {shown(request.path)!r} is not https; it was not sent."
+            raise ConfigurationError(message, hint="Plain http is for loopback only.")
+        return await self._transport_send(request)
+
+    async def _child_credentials(self, strategy: AuthStrategy) -> Credentials:
+        return await self.child(strategy).get()
+
+    def _notice_fork(self) -> None:
+        """In a forked child, drop what belongs to the parent's threads and loops."""
+        if os.getpid() != self._pid:
+            self._lock = threading.Lock()
+            self._flight = None
+            self._pid = os.getpid()
+
+    def _renew_early(self) -> None:
+        with self._lock:
+            now = self._clock.monotonic()
+            if self._flight_under_way() or now < self._early_after or self._memory.active():
+                return
+            self._early_after = now + EARLY_PAUSE_S
+            flight = self._flight = Flight("early")
+        flight.start(self._run(flight))
+
+    async def _log_in_once(self, reason: str, rejected: Credentials | None) -> Credentials:
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            if (credentials := self._accepted(rejected)) is not None:
+                return credentials
+            flight = self._flight_under_way()
+            begin = flight is None
+            if flight is None:
+                if (error := self._memory.active()) is not None:
+                    raise error
+                flight = self._flight = Flight(reason)
+        # Outside the lock: an eager task factory runs the login's first steps right here.
+        if begin:
+            flight.start(self._run(flight))
+        return await flight.wait()
+
+    def _accepted(self, rejected: Credentials | None) -> Credentials | None:
+        """The credentials at hand, unless they are expired or the rejected ones."""
+        if rejected is not None:
+            self._refuse(rejected)
+        held = self._held
+        if held is None or self._now() >= held.expires_at:
+            return None
+        return held.credentials
+
+    def _refuse(self, rejected: Credentials) -> None:
+        held = self._held
+        if held is not None and held.credentials.access_token != rejected.access_token:
+            return
+        if self._clock.monotonic() < self._confirmed_until:
+            # The login server has just given this token again: asking once more is no help.
+            return
+        self._refused = rejected.access_token
+        self._held = held and held.refused()
+
+    def _flight_under_way(self) -> Flight | None:
+        flight = self._flight
+        if flight is not None and flight.abandoned:
+            flight = self._flight = None
+        return flight
+
+    async def _land(self) -> None:
+        """Wait for a login under way, whatever comes of it."""
+        if (flight := self._flight_under_way()) is not None:
+            try:
+                await flight.wait()
+            except SfConnectError:
+                return  # those who needed the login are told
+
+    async def _run(self, flight: Flight) -> None:
+        began = self._clock.monotonic()
+        outcome: Login | SfConnectError = _closed()
+        try:
+            outcome = await self._log_in()
+        except SfConnectError as error:
+            outcome = error
+        except Exception as error:  # noqa: BLE001  # the border to plugins; named and chained
+            outcome = unexpected(self.strategy, error)
+        finally:
+            self._conclude(flight, outcome, (self._clock.monotonic() - began) * 1000)
+
+    async def _log_in(self) -> Login:
+        held = self._held
+        known = Known(
+            held.credentials if held else None, self._refused, self._generation, self._unsaved
+        )
+        return await log_in(
+            self.strategy, self._context, known, store=self._store, key=self.identity
+        )
+
+    def _conclude(self, flight: Flight, outcome: Login | SfConnectError, elapsed_ms: float) -> None:
+        try:
+            with self._lock:
+                # A loop that stopped and goes on later brings a login that nobody waits for.
+                if self._flight is flight:
+                    self._flight = None
+                    self._take(outcome)
+            self._tell(flight.reason, outcome, elapsed_ms)
+        finally:  # whatever happens, nobody may be left waiting
+            flight.settle(outcome.credentials if isinstance(outcome, Login) else outcome)
+
+    def _take(self, outcome: Login | SfConnectError) -> None:
+        if isinstance(outcome, SfConnectError):
+            self._memory.note(outcome)
+            return
+        self.logins += not outcome.adopted
+        if not self._closed:
+            self._memory.forget()
+            self._generation = outcome.generation
+            self._unsaved = outcome.store_error is not None
+            self._publish(outcome.credentials)
+
+    def _publish(self, credentials: Credentials) -> None:
+        now = self._now()
+        if credentials.access_token == self._refused:
+            self._confirmed_until = self._clock.monotonic() + CONFIRMED_S
+        life_s = inf if credentials.expires_at is None else credentials.expires_at - now
+        if life_s <= 0:
+            # The server has just vouched for it, so one of the clocks is wrong: wait for a 401.
+            life_s = inf
+        early_s = min(self._early_s, life_s * EARLY_SHARE)
+        self._held = _Held(credentials, now + life_s - early_s, now + life_s)
+
+    def _tell(self, reason: str, outcome: Login | SfConnectError, elapsed_ms: float) -> None:
+        if not self._emitter.hooks:
+            return
+        name = type(self.strategy).__name__
+        if isinstance(outcome, SfConnectError):
+            self._tell_failure(reason, outcome)
+            return
+        if outcome.store_error is not None:
+            self._tell_failure("store", outcome.store_error)
+        if not outcome.adopted:
+            self._emitter.emit(TokenReplaced(name, self.identity, reason, elapsed_ms))
+
+    def _tell_failure(self, reason: str, error: SfConnectError) -> None:
+        name = type(self.strategy).__name__
+        kind = type(error).__name__
+        self._emitter.emit(TokenFailed(name, self.identity, reason, kind, error.code))
+
+    async def _stored_credentials(self) -> Credentials | None:
+        record = None if self._store is None else await self._store.get(self.identity)
+        return None if record is None else record.credentials
+
+
+def _closed() -> PoolClosed:
+    return PoolClosed("The connection is closed, so there are no credentials any more.")
+
+
+def _log() -> Any:
+    """A logger for strategies that redacts whatever the application does with it later."""
+    return structlog.wrap_logger(
+        structlog.get_logger("sfconnect.auth"),
+        processors=[redacting_processor, _hand_on],
+        wrapper_class=structlog.BoundLogger,
+    )
+
+
+def _hand_on(
+    _logger: Any, _method: str, event_dict: MutableMapping[str, Any]
+) -> tuple[tuple[Any], MutableMapping[str, Any]]:
+    return (event_dict.pop("event"),), event_dict

@@ -1,0 +1,216 @@
+"""Turn a refused login into an error that says what to change: rules as data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, quote_plus
+
+from sfconnect.auth.urls import shown
+from sfconnect.errors import (
+    AppAccessDenied,
+    AuthConfigurationError,
+    AuthError,
+    InvalidCredentialsError,
+    LoginRateLimited,
+    ReauthorizationRequired,
+    TransientAuthError,
+)
+from sfconnect.instrumentation import redact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sfconnect.auth.oauth2.wire import Refusal
+
+_ID_SHOWN: Final = 6
+_TEXT_SHOWN: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFacts:
+    """What was tried, for the error's text and for the placeholders of hints."""
+
+    grant: str
+    url: str
+    client_id: str = ""
+    username: str = ""
+    audience: str = ""
+    other_audience: str = ""
+    drift_s: float | None = None
+    """Server's clock minus this machine's, where the answer told."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Taken out of the server's words, in case it repeats what it was sent."""
+
+    @property
+    def host(self) -> str:
+        """Scheme-less address of the login server."""
+        return shown(self.url).partition("://")[2].partition("/")[0]
+
+    def scrub(self, text: str) -> str:
+        """Remove secrets from a text of the server, and shorten it."""
+        for secret in filter(None, self.secrets):
+            for spelling in (secret, quote_plus(secret), quote(secret)):
+                text = text.replace(spelling, "…")
+        # Shortened last: half a secret would not be found.
+        return redact_text(text)[:_TEXT_SHOWN]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row: which refusals it is about, and what they mean.
+
+    ``error`` is OAuth's code; empty matches all. ``pattern`` is searched in the description,
+    without regard to case. ``grants`` limits the rule; empty means all.
+    """
+
+    error: str
+    pattern: str
+    kind: type[AuthError]
+    hint: str
+    key: str
+    grants: frozenset[str] = frozenset()
+
+    def matches(self, refusal: Refusal, grant: str) -> bool:
+        """Whether the rule is about this refusal."""
+        if self.error and self.error != refusal.error.lower():
+            return False
+        if self.grants and grant not in self.grants:
+            return False
+        return re.search(self.pattern, refusal.description, re.IGNORECASE) is not None
+
+
+REFRESH: Final = frozenset({"refresh_token"})
+
+OAUTH_RULES: Final = (
+    Rule(
+        "invalid_client",
+        "",
+        InvalidCredentialsError,
+        "Check client_id and client_secret, and whether the server wants the secret in the body "
+        "or as Basic (client_auth).",
+        "invalid-client",
+    ),
+    Rule(
+        "invalid_grant",
+        "",
+        ReauthorizationRequired,
+        "The refresh token is revoked, expired or used up: authorise the app again.",
+        "refresh-token-dead",
+        REFRESH,
+    ),
+    Rule("invalid_grant", "", InvalidCredentialsError, "", "invalid-grant"),
+    Rule(
+        "unauthorized_client",
+        "",
+        AuthConfigurationError,
+        "Allow this grant type for the app.",
+        "grant-not-allowed",
+    ),
+    Rule(
+        "unsupported_grant_type",
+        "",
+        AuthConfigurationError,
+        "Check the token URL, and that the server knows this grant type.",
+        "grant-not-supported",
+    ),
+    Rule(
+        "invalid_scope",
+        "",
+        AuthConfigurationError,
+        "Ask for scopes that the app has, or leave scope out.",
+        "invalid-scope",
+    ),
+    Rule("access_denied", "", AppAccessDenied, "", "access-denied"),
+    Rule("temporarily_unavailable", "", TransientAuthError, "", "server-fault"),
+    Rule("server_error", "", TransientAuthError, "", "server-fault"),
+    Rule("slow_down", "", LoginRateLimited, "", "rate-limited"),
+    Rule("rate_limit_exceeded", "", LoginRateLimited, "", "rate-limited"),
+    Rule("", "", AuthConfigurationError, "", "refused"),
+)
+"""What the codes of RFC 6749 §5.2 and §4.1.2.1 mean wherever nothing better is known."""
+
+
+def explain(refusal: Refusal, facts: LoginFacts, rules: Iterable[Rule] = ()) -> AuthError:
+    """Make the typed error of a refusal; the first rule that matches decides."""
+    refusal = replace(
+        refusal,
+        error=facts.scrub(refusal.error),
+        description=facts.scrub(refusal.description),
+    )
+    if (fault := _fault_of_server(refusal, facts)) is not None:
+        return fault
+    if refusal.shape != "oauth":
+        return _not_oauth(refusal, facts)
+    rule = next(r for r in (*rules, *OAUTH_RULES) if r.matches(refusal, facts.grant))
+    words = f"{refusal.error}: {refusal.description}" if refusal.description else refusal.error
+    message = f"{facts.host} refused the {facts.grant} login: {words}{_who(facts)}."
+    return _error(rule.kind, message, refusal, hint=_filled(rule.hint, facts), key=rule.key)
+
+
+def _fault_of_server(refusal: Refusal, facts: LoginFacts) -> AuthError | None:
+    status = refusal.status
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        message = f"{facts.host} gets too many login requests (status 429)."
+        return _error(LoginRateLimited, message, refusal, key="rate-limited")
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        title = f", a page titled {refusal.description!r}" if refusal.shape == "html" else ""
+        message = f"{facts.host} could not answer the login (status {status}{title})."
+        return _error(TransientAuthError, message, refusal, key="server-fault")
+    return None
+
+
+def _not_oauth(refusal: Refusal, facts: LoginFacts) -> AuthError:
+    said = refusal.description
+    what = {
+        "html": f"a web page titled {said!r}" if said else "a web page",
+        "redirect": f"a redirect to {said or 'another place'}, which is not followed",
+        "empty": "an empty body",
+    }.get(refusal.shape, f"something else: {said}")
+    message = (
+        f"{facts.host} did not answer the {facts.grant} login as an OAuth server does: "
+        f"status {refusal.status} with {what.rstrip('.')}{_who(facts)}."
+    )
+    hint = (
+        f"Check the address {shown(facts.url)}; a proxy or a maintenance page in between also "
+        "answers like this."
+    )
+    return _error(AuthConfigurationError, message, refusal, hint=hint, key="not-oauth")
+
+
+def _who(facts: LoginFacts) -> str:
+    named = {
+        "client_id": f"{facts.client_id[:_ID_SHOWN]}…" if facts.client_id else "",
+        "username": facts.username,
+        "audience": facts.audience,
+    }
+    text = ", ".join(f"{name} {value}" for name, value in named.items() if value)
+    return f" ({text})" if text else ""
+
+
+def _filled(hint: str, facts: LoginFacts) -> str:
+    drift = "an unknown number of" if facts.drift_s is None else f"{facts.drift_s:.0f}"
+    return hint.format(
+        host=facts.host,
+        username=facts.username or "the user",
+        audience=facts.audience,
+        other_audience=facts.other_audience,
+        drift=drift,
+    )
+
+
+def _error(
+    kind: type[AuthError], message: str, refusal: Refusal, *, hint: str = "", key: str
+) -> AuthError:
+    error = kind(
+        message,
+        code=refusal.error or None,
+        hint=hint or None,
+        request_id=refusal.request_id,
+        status=refusal.status,
+        docs_key=key,
+    )
+    error.retry_after = refusal.retry_after
+    return error

@@ -1,0 +1,276 @@
+"""OAuth 2.0 on the wire: build token requests, read what comes back. Pure, without I/O."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from html import unescape
+from math import isfinite
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import parse_qsl, quote_plus, urlsplit
+
+import msgspec
+
+from sfconnect._types import Secret
+from sfconnect.auth._authlib import revoke_body, token_body
+from sfconnect.auth.base import Credentials
+from sfconnect.errors import ResponseError
+from sfconnect.instrumentation import redact
+from sfconnect.messages import Replay, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sfconnect.messages import Response
+
+FORM: Final = "application/x-www-form-urlencoded"
+_HEADERS: Final = {"Content-Type": FORM, "Accept": "application/json"}
+_SURFACE: Final = "auth"
+_MILLISECONDS: Final = 1e11
+"""Epoch numbers above it are milliseconds: as seconds they would be in the year 5138."""
+_TEXT_KEPT: Final = 5000
+_SUCCESS: Final = range(200, 300)
+_REDIRECTS: Final = range(300, 400)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The app that logs in, and how it proves it: its secret in the body, or as Basic."""
+
+    client_id: str
+    client_secret: Secret | None = None
+    method: Literal["body", "basic"] = "body"
+
+
+def token_request(
+    url: str, grant_type: str, fields: Mapping[str, str], client: Client | None = None
+) -> Request:
+    """Build a token request: one form in the body, nothing in the URL.
+
+    ``scope`` is sent only if it is among the fields. With Basic the body holds no part of the
+    client's credentials (RFC 6749 §2.3: never two methods at once).
+    """
+    headers = dict(_HEADERS)
+    form = dict(fields)
+    if client is not None and client.method == "basic" and client.client_secret is not None:
+        headers["Authorization"] = basic_authorization(client.client_id, client.client_secret)
+    elif client is not None:
+        form["client_id"] = client.client_id
+        if client.client_secret is not None:
+            form["client_secret"] = client.client_secret.reveal()
+    return _post(url, token_body(grant_type, form), headers)
+
+
+def revoke_request(url: str, token: Secret, *, token_type_hint: str | None = None) -> Request:
+    """Build a revocation request (RFC 7009 §2.1)."""
+    return _post(url, revoke_body(token.reveal(), token_type_hint), dict(_HEADERS))
+
+
+def _post(url: str, body: str, headers: Mapping[str, str]) -> Request:
+    return Request(
+        "POST",
+        url,
+        headers=headers,
+        content=body.encode("ascii"),
+        replay=Replay.UNSAFE,
+        surface=_SURFACE,
+    )
+
+
+def basic_authorization(client_id: str, client_secret: Secret) -> str:
+    """Encode the header. Both parts are form-encoded first (RFC 6749 §2.3.1)."""
+    pair = f"{quote_plus(client_id)}:{quote_plus(client_secret.reveal())}"
+    return "Basic " + base64.b64encode(pair.encode("ascii")).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """The members of an answer that holds an access token."""
+
+    members: Mapping[str, Any] = field(repr=False)
+
+    def text(self, name: str) -> str | None:
+        """A member that should be text; None if it is absent, empty or something else."""
+        value = self.members.get(name)
+        return value if isinstance(value, str) and value else None
+
+
+Shape = Literal["oauth", "html", "empty", "redirect", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that holds no access token."""
+
+    status: int
+    shape: Shape = "oauth"
+    """What kind of answer it is: ``oauth`` names its error, the others do not."""
+    error: str = ""
+    description: str = ""
+    """The server's own words; the title of a page; the host that a redirect names."""
+    request_id: str | None = None
+    retry_after: float | None = None
+
+
+def read_answer(response: Response) -> TokenAnswer | Refusal:
+    """Tell an access token from a refusal, whatever the server wrote either in."""
+    if response.status in _REDIRECTS:
+        host = urlsplit(response.headers.get("Location", "")).hostname
+        return _refusal(response, "redirect", description=host or "")
+    members = _members(response)
+    if members is None:
+        return _unreadable(response)
+    token = members.get("access_token")
+    if response.status in _SUCCESS and isinstance(token, str) and token:
+        return TokenAnswer(members)
+    error = str(members.get("error") or "")
+    if not error:
+        return _refusal(response, "other", description="It names neither a token nor an error.")
+    description = str(members.get("error_description") or "")
+    return _refusal(response, "oauth", error=error, description=description)
+
+
+def _members(response: Response) -> Mapping[str, Any] | None:
+    """Read a JSON object or a form; None for anything else."""
+    if response.content.lstrip()[:1] == b"{":
+        try:
+            decoded = response.json()
+        except ResponseError:
+            return None
+        return decoded if isinstance(decoded, dict) else None
+    pairs = dict(parse_qsl(response.text)) if response.content_type in {FORM, "text/plain"} else {}
+    return pairs if pairs.keys() & {"access_token", "error"} else None
+
+
+def _unreadable(response: Response) -> Refusal:
+    text = response.text.strip()
+    if not text:
+        return _refusal(response, "empty")
+    if response.content_type.endswith("html") or text[:1] == "<":
+        return _refusal(response, "html", description=_title(text))
+    # Nothing of a body in an unknown form is shown: it could echo what was sent.
+    kind = response.content_type or "no content type"
+    return _refusal(response, "other", description=f"{len(text)} characters of {kind}.")
+
+
+def _title(html: str) -> str:
+    found = re.search(r"<title[^>]*>(.*?)</title>", html, re.IGNORECASE | re.DOTALL)
+    return " ".join(unescape(found.group(1)).split()) if found else ""
+
+
+def _refusal(
+    response: Response, shape: Shape, *, error: str = "", description: str = ""
+) -> Refusal:
+    return Refusal(
+        response.status,
+        shape,
+        error[:_TEXT_KEPT],
+        description[:_TEXT_KEPT],
+        response.request_id,
+        _retry_after(response),
+    )
+
+
+def _retry_after(response: Response) -> float | None:
+    """Seconds to wait, as a number or as a date (RFC 9110 §10.2.3)."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value[:9])
+    until, now = _date(value), server_time(response)
+    return None if until is None or now is None else max(0.0, until - now)
+
+
+def server_time(response: Response) -> float | None:
+    """The server's clock as the ``Date`` header tells it, in seconds since the epoch."""
+    return _date(response.headers.get("Date", ""))
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def credentials_from(answer: TokenAnswer, *, base_url: str, now: float) -> Credentials:
+    """Make credentials of an answer.
+
+    ``expires_in`` is honoured; a JWT without it tells its expiry itself (read, not trusted: a
+    wrong one costs a login). Members without a place of their own are kept, unless they are
+    secrets.
+    """
+    token, refresh = answer.text("access_token") or "", answer.text("refresh_token")
+    issued_at = _epoch(answer.members.get("issued_at"))
+    lifetime = _number(answer.members.get("expires_in"))
+    return Credentials(
+        access_token=Secret(token),
+        instance_url=base_url,
+        token_type=answer.text("token_type") or "Bearer",
+        issued_at=now if issued_at is None else issued_at,
+        expires_at=now + lifetime if lifetime else jwt_expiry(token),
+        refresh_token=Secret(refresh) if refresh else None,
+        identity_url=answer.text("id"),
+        scopes=frozenset((answer.text("scope") or "").split()),
+        extra=_extra(answer.members),
+    )
+
+
+_PLACED: Final = frozenset(
+    {
+        "access_token",
+        "instance_url",
+        "token_type",
+        "issued_at",
+        "expires_in",
+        "refresh_token",
+        "id",
+        "scope",
+    }
+)
+
+
+def _extra(members: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The other members, without session ids, signatures and further tokens."""
+    return MappingProxyType(
+        {
+            name: value
+            for name, value in members.items()
+            if name not in _PLACED
+            and not name.lower().endswith("sid")
+            and redact(value, key=name) == value
+        }
+    )
+
+
+def _number(value: object) -> float | None:
+    """A positive number, also where it is written as text."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) and number > 0 else None
+
+
+def _epoch(value: object) -> float | None:
+    number = _number(value)
+    return number / 1000 if number is not None and number > _MILLISECONDS else number
+
+
+def jwt_expiry(token: str) -> float | None:
+    """When an access token that is a JWT expires; None for opaque ones."""
+    parts = token.split(".")
+    if len(parts) != 3 or not token.startswith("eyJ"):  # noqa: PLR2004  # header, claims, signature
+        return None
+    try:
+        claims = msgspec.json.decode(
+            base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        )
+    except (binascii.Error, ValueError):
+        return None
+    return _number(claims.get("exp")) if isinstance(claims, dict) else None
