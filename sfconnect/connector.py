@@ -1,0 +1,322 @@
+"""A connection to one API: what applications hold."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import anyio.to_thread
+
+from sfconnect.auth.manager import CredentialManager
+from sfconnect.auth.resolve import Resolved, resolve
+from sfconnect.call import Call
+from sfconnect.clock import SYSTEM_CLOCK, Clock
+from sfconnect.errors import ConfigurationError, PoolClosed
+from sfconnect.fan_out import Calls, FanOut, OnError, gather
+from sfconnect.instrumentation import Emitter, EventHook
+from sfconnect.limits import FixedLimiter, Limiter
+from sfconnect.messages import Replay, Request, Response, Timeout, json_request
+from sfconnect.retry import RetryBudget, RetryPolicy
+from sfconnect.service import HttpService, Service
+from sfconnect.session import Session, SessionStats
+from sfconnect.transport import ConnectionPool, Tls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
+
+    from sfconnect._types import JsonValue
+    from sfconnect.auth.base import AuthStrategy, Credentials, TokenStore
+    from sfconnect.config import Settings
+    from sfconnect.messages import ParamValue, StreamedResponse, Transport
+
+T = TypeVar("T")
+
+
+class Connector:
+    """One API under one login, over a pool of connections.
+
+    Make it with :meth:`connect` and use it inside ``async with``. It may be used by any number of
+    tasks of one event loop. Leaving the block ends what still runs and closes the pool, unless
+    the pool was given; it never revokes the token.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], Resolved],
+        *,
+        transport: Transport | None = None,
+        store: TokenStore | None = None,
+        limiter: Limiter | None = None,
+        policy: RetryPolicy | None = None,
+        budget: RetryBudget | None = None,
+        hooks: Iterable[EventHook] = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._find = find
+        self._given_transport = transport
+        self._store = store
+        self._limiter = limiter
+        self._policy = policy
+        self._budget = budget
+        self._emitter = Emitter(hooks)
+        self._clock = clock
+        self._opening = asyncio.Lock()
+        self._transport: Transport | None = None
+        self._manager: CredentialManager | None = None
+        self._session: Session | None = None
+
+    @classmethod
+    def connect(
+        cls,
+        auth: AuthStrategy | str | None = None,
+        *,
+        profile: str | None = None,
+        transport: Transport | None = None,
+        store: TokenStore | None = None,
+        limiter: Limiter | None = None,
+        policy: RetryPolicy | None = None,
+        budget: RetryBudget | None = None,
+        hooks: Iterable[EventHook] = (),
+        clock: Clock = SYSTEM_CLOCK,
+        **options: object,
+    ) -> Self:
+        """Describe a connection; entering it with ``async with`` makes it.
+
+        Args:
+            auth: A strategy, or the name of one; None to take ``SFCONNECT_PROFILE`` or
+                ``SFCONNECT_AUTH``.
+            profile: Name of a profile in ``sfconnect.toml``.
+            transport: A pool to share with other connections; it is not closed with this one.
+                Its settings are then its own.
+            store: Keeps tokens for other processes or the next start.
+            limiter: Bounds the calls in flight.
+            policy: How often and how far apart to retry.
+            budget: Shared by connections whose retries should count together.
+            hooks: Called with each event.
+            clock: Time; a test brings its own.
+            options: The strategy's options and connection settings, such as ``base_url`` and
+                ``max_connections``; argument before environment before profile before default.
+
+        Entering raises:
+            ConfigurationError: An option is unknown, missing or wrong; nothing was sent.
+        """
+        find = partial(resolve, auth, profile=profile, options=options)
+        return cls(
+            find,
+            transport=transport,
+            store=store,
+            limiter=limiter,
+            policy=policy,
+            budget=budget,
+            hooks=hooks,
+            clock=clock,
+        )
+
+    def _service(self, settings: Settings) -> Service:
+        """Make the service; a connector for one API overrides this."""
+        if settings.base_url is None:
+            message = "A Connector needs the base URL of its API."
+            hint = "Give base_url='https://api.example.com'; for Salesforce use Salesforce.connect."
+            raise ConfigurationError(message, hint=hint)
+        return HttpService(settings.base_url)
+
+    async def open(self) -> None:
+        """Read the configuration and open the pool; the login comes with the first call.
+
+        Raises:
+            ConfigurationError: An option is unknown, missing or wrong.
+        """
+        async with self._opening:
+            if self._session is None:
+                await self._open()
+
+    async def _open(self) -> None:
+        # In a thread: profiles are files, and a secret may come from a command.
+        resolved = await anyio.to_thread.run_sync(self._find)
+        service = self._service(resolved.settings)
+        transport = self._given_transport or _pool(resolved.settings)
+        try:
+            if isinstance(transport, ConnectionPool):
+                await transport.open()
+            self._build(service, resolved, transport)
+        except BaseException:
+            if self._given_transport is None:
+                await transport.aclose()
+            raise
+
+    def _build(self, service: Service, resolved: Resolved, transport: Transport) -> None:
+        settings = resolved.settings
+        self._manager = CredentialManager(
+            resolved.strategy,
+            send=transport.send,
+            store=self._store,
+            clock=self._clock,
+            emitter=self._emitter,
+        )
+        self._session = Session(
+            service,
+            resolved.strategy,
+            self._manager,
+            transport,
+            # The line is here, and not in the pool, so that a login need not stand in it.
+            limiter=self._limiter
+            or FixedLimiter(
+                settings.max_connections, max_waiting=settings.max_waiting, wait_s=settings.wait_s
+            ),
+            policy=self._policy or RetryPolicy(max_attempts=settings.max_attempts),
+            budget=self._budget,
+            emitter=self._emitter,
+            clock=self._clock,
+        )
+        self._transport = transport
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End what still runs; close the pool if it is this connection's own. Idempotent."""
+        session, self._session = self._session, None
+        transport, self._transport = self._transport, None
+        try:
+            if session is not None:
+                await session.aclose()
+        finally:
+            if transport is not None and self._given_transport is None:
+                await transport.aclose()
+
+    def _opened(self) -> Session:
+        if self._session is None:
+            message = "The connection is not open."
+            raise PoolClosed(message, hint="Use it inside 'async with … as …'.")
+        return self._session
+
+    async def execute(self, request: Request) -> Response:
+        """Send a request with login, limits and retry; what calls are sent through."""
+        session = self._session or self._opened()
+        return await session.execute(request)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run work beside the caller; it is cancelled when the connection closes."""
+        if self._session is None:
+            work.close()
+        return self._opened().spawn(work)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, ParamValue] | None = None,
+        json: JsonValue | None = None,
+        headers: Mapping[str, str] | None = None,
+        replay: Replay | None = None,
+    ) -> Call[Any]:
+        """Describe a call of any resource; its answer is decoded from JSON, None if empty.
+
+        Args:
+            method: The HTTP method.
+            path: Begins with ``/`` and is percent-encoded; joined to the base URL.
+            params: Query parameters; they are encoded here.
+            json: The body.
+            headers: Further headers.
+            replay: Whether it may be sent twice; by default what the method promises, so POST
+                and PATCH are sent once unless the server says that it did nothing.
+        """
+        made = json_request(
+            method.upper(), path, params=params, json=json, headers=headers, replay=replay
+        )
+        return Call(made, _json_or_none, self)
+
+    def get(self, path: str, *, params: Mapping[str, ParamValue] | None = None) -> Call[Any]:
+        """Read a resource."""
+        return self.request("GET", path, params=params)
+
+    def post(self, path: str, *, json: JsonValue | None = None, **rest: Any) -> Call[Any]:
+        """Create, or act; sent once. ``rest`` as for :meth:`request`."""
+        return self.request("POST", path, json=json, **rest)
+
+    def put(self, path: str, *, json: JsonValue | None = None, **rest: Any) -> Call[Any]:
+        """Replace a resource. ``rest`` as for :meth:`request`."""
+        return self.request("PUT", path, json=json, **rest)
+
+    def patch(self, path: str, *, json: JsonValue | None = None, **rest: Any) -> Call[Any]:
+        """Change a resource; sent once. ``rest`` as for :meth:`request`."""
+        return self.request("PATCH", path, json=json, **rest)
+
+    def delete(self, path: str, **rest: Any) -> Call[Any]:
+        """Remove a resource. ``rest`` as for :meth:`request`."""
+        return self.request("DELETE", path, **rest)
+
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, ParamValue] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AbstractAsyncContextManager[StreamedResponse]:
+        """Read a large body piece by piece, inside ``async with``."""
+        made = Request(method.upper(), path, params=params, headers=dict(headers or {}))
+        return self._opened().stream(made)
+
+    def fan_out(
+        self,
+        calls: Calls[T],
+        *,
+        concurrency: int = 64,
+        ordered: bool = False,
+        on_error: OnError = "collect",
+        window: int | None = None,
+    ) -> FanOut[T]:
+        """Send many calls at once; see :class:`sfconnect.fan_out.FanOut`."""
+        return FanOut(
+            calls, concurrency=concurrency, ordered=ordered, on_error=on_error, window=window
+        )
+
+    async def gather(self, calls: Calls[T], *, concurrency: int = 64) -> list[T]:
+        """Send calls and return their values in order, or raise the first error.
+
+        An error cancels the calls in flight.
+        """
+        return await gather(calls, concurrency=concurrency)
+
+    async def credentials(self) -> Credentials:
+        """Return the credentials in use; logs in if there are none."""
+        self._opened()
+        assert self._manager is not None  # noqa: S101  # made together with the session
+        return await self._manager.get()
+
+    def stats(self) -> SessionStats:
+        """Return what this connection has done so far."""
+        return self._opened().stats()
+
+
+def _json_or_none(response: Response) -> Any:
+    return response.json() if response.content else None
+
+
+def _pool(settings: Settings) -> ConnectionPool:
+    tls = None
+    if settings.ca_file or settings.client_cert_file:
+        tls = Tls(settings.ca_file, settings.client_cert_file, settings.client_key_file)
+    timeout = Timeout(settings.connect_timeout_s, settings.read_timeout_s, settings.total_timeout_s)
+    return ConnectionPool(
+        max_connections=settings.max_connections,
+        max_waiting=settings.max_waiting,
+        wait_s=settings.wait_s,
+        idle_s=settings.idle_s,
+        timeout=timeout,
+        tls=tls,
+    )

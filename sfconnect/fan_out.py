@@ -1,0 +1,268 @@
+"""Many calls at once, bounded, with each outcome told apart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Generator,
+    Iterable,
+)
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar
+
+from sfconnect._slots import Slots
+from sfconnect.call import Call
+from sfconnect.errors import ConfigurationError, SfConnectError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+T = TypeVar("T")
+
+_END = object()
+"""Ends the input; None would be an item that is not a call."""
+
+OnError: TypeAlias = Literal["collect", "raise", "stop"]
+Calls: TypeAlias = Iterable[Call[T]] | AsyncIterable[Call[T]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """How one call ended. ``index`` is its place in the input; exactly one of the others counts."""
+
+    index: int
+    call: Call[T] = field(repr=False)
+    value: T | None = field(default=None, repr=False)
+    error: SfConnectError | None = None
+
+    def unwrap(self) -> T:
+        """Return the value, or raise the call's error."""
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]  # set whenever error is not
+
+
+class FanOut(Generic[T]):
+    """Outcomes of many calls, as they finish or in the order of the input.
+
+    Enter it with ``async with`` and iterate over it inside. At most ``concurrency`` calls are in
+    flight, and at most ``window`` are started and not yet taken by the loop, so a slow consumer
+    slows the calls down and memory stays flat however many calls there are. The input is read one
+    by one as calls start; it may be an (async) generator without end.
+
+    Leaving the block cancels what is still in flight; a call that is a write may then have
+    happened or not.
+
+    ``on_error``: ``collect`` gives errors as outcomes; ``raise`` raises the first out of the
+    loop; ``stop`` gives the failed outcome, starts no more calls, and gives those in flight.
+    Only ``SfConnectError`` is an outcome. An exception of the input, or of a decoder, is a bug
+    somewhere: it is raised out of the loop.
+    """
+
+    def __init__(
+        self,
+        calls: Calls[T],
+        *,
+        concurrency: int = 64,
+        ordered: bool = False,
+        on_error: OnError = "collect",
+        window: int | None = None,
+    ) -> None:
+        if concurrency < 1:
+            raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}.")
+        if on_error not in {"collect", "raise", "stop"}:
+            message = f"on_error must be 'collect', 'raise' or 'stop', not {on_error!r}."
+            raise ConfigurationError(message)
+        self._source: Any = _iterator(calls)
+        self._waits_for_input = isinstance(self._source, AsyncIterator)
+        self._concurrency = concurrency
+        self._on_error = on_error
+        self._ready: _Ordered[T] | _AsFinished[T] = _Ordered() if ordered else _AsFinished()
+        # Not asyncio's semaphore, which walks along its waiters for each one it wakes.
+        self._window = Slots(max(window or 2 * concurrency, concurrency))
+        self._reading = asyncio.Lock()
+        self._group = asyncio.TaskGroup()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._starting: set[asyncio.Task[None]] = set()
+        self._entered = False
+        self._count = 0
+        self._exhausted = False
+        self._crash: Exception | None = None
+        self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        if self._entered:
+            raise ConfigurationError("A fan-out can be entered once; make another.")
+        self._entered = True
+        await self._group.__aenter__()
+        self._add_worker()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._exhausted = True
+        for worker in self._workers:
+            worker.cancel()
+        try:
+            await self._group.__aexit__(None, None, None)
+        finally:
+            await _close(self._source)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome[T]:
+        while (outcome := self._ready.take()) is None:
+            if self._crash is not None:
+                raise self._crash
+            if not self._workers:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        self._window.release()
+        if outcome.error is not None and self._on_error != "collect":
+            self._start_no_more()
+            if self._on_error == "raise":
+                raise outcome.error
+        return outcome
+
+    def _start_no_more(self) -> None:
+        """Let what is in flight finish; a source that is just being read is not waited for."""
+        self._exhausted = True
+        for worker in self._starting:
+            worker.cancel()
+
+    def _add_worker(self) -> None:
+        worker = self._group.create_task(self._work())
+        if not worker.done():  # an eager task factory may have run it to its end already
+            self._workers.add(worker)
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # this is one
+        try:
+            while True:
+                self._starting.add(task)
+                started = await self._next()
+                self._starting.discard(task)
+                if started is None:
+                    break
+                if len(self._workers) < self._concurrency and not self._exhausted:
+                    self._add_worker()
+                self._ready.put(await self._outcome(*started))
+                self._news.set()
+        except Exception as error:  # noqa: BLE001  # a task's border: raised out of the loop
+            self._fail(error)
+        except asyncio.CancelledError:
+            if not task.cancelling():  # or its outcome would be missing without a word
+                self._fail(RuntimeError("A call ended as cancelled, but nobody had cancelled it."))
+            raise
+        finally:
+            self._starting.discard(task)
+            self._workers.discard(task)
+            self._news.set()
+
+    def _fail(self, error: Exception) -> None:
+        self._crash = error
+        self._exhausted = True
+
+    async def _next(self) -> tuple[int, Call[T]] | None:
+        """Take the next call once there is room for its outcome; None at the end."""
+        if not self._window.try_acquire():
+            await self._window.acquire()
+        call = await self._read() if self._waits_for_input else self._read_now()
+        if call is _END:
+            self._exhausted = True
+            self._window.release()  # lets the next worker see the end too
+            return None
+        index = self._count
+        self._count += 1
+        return index, _checked(call, index)
+
+    def _read_now(self) -> object:
+        return _END if self._exhausted else next(self._source, _END)
+
+    async def _read(self) -> object:
+        async with self._reading:  # a generator can be asked by one at a time
+            return _END if self._exhausted else await anext(self._source, _END)
+
+    async def _outcome(self, index: int, call: Call[T]) -> Outcome[T]:
+        try:
+            return Outcome(index, call, await call.send())
+        except SfConnectError as error:
+            return Outcome(index, call, None, error)
+
+
+class _AsFinished(Generic[T]):
+    """Outcomes in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._outcomes: deque[Outcome[T]] = deque()
+
+    def put(self, outcome: Outcome[T]) -> None:
+        self._outcomes.append(outcome)
+
+    def take(self) -> Outcome[T] | None:
+        return self._outcomes.popleft() if self._outcomes else None
+
+
+class _Ordered(Generic[T]):
+    """Outcomes in the order of the input; those that came early wait."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[int, Outcome[T]] = {}
+        self._due = 0
+
+    def put(self, outcome: Outcome[T]) -> None:
+        self._outcomes[outcome.index] = outcome
+
+    def take(self) -> Outcome[T] | None:
+        outcome = self._outcomes.pop(self._due, None)
+        if outcome is not None:
+            self._due += 1
+        return outcome
+
+
+def _iterator(calls: Any) -> Any:
+    if isinstance(calls, AsyncIterable):
+        return aiter(calls)
+    if isinstance(calls, Iterable):
+        return iter(calls)
+    message = f"fan_out takes an iterable of calls, not {type(calls).__name__}."
+    raise ConfigurationError(message)
+
+
+async def _close(source: object) -> None:
+    """Let a generator run its clean-up, as leaving a for loop early would not."""
+    if isinstance(source, AsyncGenerator):
+        await source.aclose()
+    elif isinstance(source, Generator):
+        source.close()
+
+
+def _checked(call: Any, index: int) -> Call[Any]:
+    if isinstance(call, Call):
+        return call
+    message = f"Item {index} of the calls is a {type(call).__name__}, not a call."
+    hint = "Give calls that were not awaited, such as sf.sobject('Account').retrieve(id)."
+    raise ConfigurationError(message, hint=hint)
+
+
+async def gather(calls: Calls[T], *, concurrency: int = 64) -> list[T]:
+    """Send calls and return their values in the order of the input.
+
+    The first error to come is raised, and what is in flight then is cancelled.
+    """
+    values: dict[int, T] = {}
+    async with FanOut(calls, concurrency=concurrency, on_error="raise") as outcomes:
+        async for outcome in outcomes:
+            values[outcome.index] = outcome.unwrap()
+    return [values[index] for index in range(len(values))]

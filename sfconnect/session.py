@@ -1,0 +1,465 @@
+"""One API under one login: credentials, limits, retry and events around a transport."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import quote, urldefrag, urljoin
+
+from sfconnect.auth.base import SupportsSigning
+from sfconnect.auth.manager import CredentialState
+from sfconnect.clock import SYSTEM_CLOCK, Clock
+from sfconnect.errors import ConfigurationError, HostNotAllowedError, PoolClosed, SfConnectError
+from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
+from sfconnect.limits import FixedLimiter, Limiter, Quota
+from sfconnect.messages import Request, Response, query_string, request_id
+from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+
+    from sfconnect.auth.base import AuthStrategy, Credentials
+    from sfconnect.auth.manager import CredentialManager
+    from sfconnect.errors import ApiError
+    from sfconnect.messages import StreamedResponse, Transport
+    from sfconnect.service import Service
+
+_A = TypeVar("_A", bound="Response | StreamedResponse")
+
+_SUCCESS = range(200, 300)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 5
+_REDIRECT_HINT = "Reads are sent on within the API's own host, five times at most; writes never."
+_SPENT_BODY_HINT = "There is a new token now, but the body was a stream and is used up: call again."
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_URL_CHARACTERS = "!$%&'()*+,-./:;=?@_~[]"
+# Printable ASCII without space, quotes, angle brackets, backslash, caret, backtick, braces, bar
+# and fragment: what may stand in a request line without being encoded (RFC 3986 §2, §3.3, §3.4).
+_ENCODED_PATH = re.compile(r"(?:/|https?://)[!$%&'()*+,\-./0-9:;=?@A-Z_a-z~\[\]]*")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStats:
+    """What a session has done so far.
+
+    Attributes:
+        calls: Calls that were made.
+        attempts: Requests sent for them, retries and replays included.
+        bytes_in: Bytes of answers, decompressed.
+        retries: Retries by reason: an error code or class name.
+        logins: Logins that succeeded.
+        quotas: The newest reading of each quota.
+    """
+
+    calls: int
+    attempts: int
+    bytes_in: int
+    retries: Mapping[str, int]
+    logins: int
+    quotas: Mapping[str, Quota]
+
+
+class Session:
+    """Send requests to one API with one login.
+
+    For each attempt, in this order: the token is read, a limiter slot is taken, the request goes
+    out. While a call backs off it holds no slot, and what it sends next carries the token of that
+    moment. A dead token is replaced once per call and the request sent again, which is safe for
+    any method, since the API refused before it acted.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        strategy: AuthStrategy,
+        manager: CredentialManager,
+        transport: Transport,
+        *,
+        limiter: Limiter | None = None,
+        policy: RetryPolicy | None = None,
+        budget: RetryBudget | None = None,
+        emitter: Emitter | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.service = service
+        self._manager = manager
+        self._signing = strategy if isinstance(strategy, SupportsSigning) else None
+        self._transport = transport
+        self._limiter = limiter or FixedLimiter(100)
+        self._emitter = emitter or Emitter()
+        # The hot path spares itself a Python frame where the clock is the machine's.
+        self._now = time.monotonic if clock is SYSTEM_CLOCK else clock.monotonic
+        self._budget = budget or RetryBudget()
+        self._retry = RetryExecutor(
+            policy or RetryPolicy(), self._budget, clock=clock, emitter=self._emitter
+        )
+        self._quota = ""
+        self._closed = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._calls = self._attempts = self._bytes_in = 0
+        self._dressed: tuple[Credentials, str, Mapping[str, str]] | None = None
+
+    async def execute(self, request: Request) -> Response:
+        """Send with credentials, limits and retry; give an answer whose status means success.
+
+        Raises:
+            SfConnectError: The outcome of the last attempt, typed.
+            OutcomeUnknownError: A write may have happened and is not safe to repeat.
+        """
+        self._calls += 1
+        try:
+            response = await self._attempt(request, 1)
+        except SfConnectError as error:
+            response = await self._retry.resume(request, error, self._attempt)
+        if self._budget.tokens < self._budget.capacity:
+            self._budget.earn()
+        return response
+
+    async def _attempt(self, request: Request, number: int) -> Response:
+        credentials = self._manager.current or await self._login(self._manager.get())
+        response, used = await self._exchange(request, credentials, number)
+        if response.status in _SUCCESS:
+            return response
+        return await self._after_refusal(self._exchange, request, response, used, number)
+
+    async def _login(self, login: Awaitable[Credentials]) -> Credentials:
+        """Wait for credentials. When there are none, nothing of the call itself was sent."""
+        try:
+            return await login
+        except SfConnectError as error:
+            # The login's request may have been; but what becomes of the call is decided by this.
+            error.request_sent = False
+            raise
+
+    async def _after_refusal(
+        self,
+        exchange: Callable[
+            [Request, Credentials, int], Awaitable[tuple[_A | Response, Credentials]]
+        ],
+        request: Request,
+        answer: _A | Response,
+        credentials: Credentials,
+        number: int,
+    ) -> _A:
+        """Replay once with a new token, follow the API's own redirects, or raise."""
+        if isinstance(answer, Response) and self.service.token_is_dead(answer):
+            credentials = await self._login(self._manager.replace(credentials))
+            if request.has_one_shot_body:
+                raise self._refusal(request, answer, _SPENT_BODY_HINT)
+            answer, credentials = await exchange(request, credentials, number)
+        here = request
+        for _ in range(_MAX_REDIRECTS):
+            target = self._redirect_target(here, answer, credentials)
+            if target is None:
+                break
+            here = target
+            answer, credentials = await exchange(here, credentials, number)
+        if isinstance(answer, Response) and answer.status not in _SUCCESS:
+            hint = _REDIRECT_HINT if answer.status in _REDIRECTS else None
+            raise self._refusal(request, answer, hint)
+        return cast("_A", answer)  # a plain Response is of this type too where it means success
+
+    def _refusal(self, request: Request, response: Response, hint: str | None) -> ApiError:
+        error = self.service.decode_error(request, response)
+        error.hint = hint or error.hint
+        return error
+
+    async def _exchange(
+        self, request: Request, credentials: Credentials, number: int
+    ) -> tuple[Response, Credentials]:
+        """Send once; give the answer, and the credentials that it was asked with."""
+        wire = self._dress(request, credentials)
+        if not self._limiter.try_acquire(request.surface):
+            wire, credentials = await self._stand_in_line(request, credentials)
+        self._attempts += 1
+        started = self._now()
+        try:
+            response = await self._transport.send(wire)
+        except BaseException as error:
+            self._end(request, None, error, started, number)
+            raise
+        self._end(request, response, None, started, number)
+        self._bytes_in += len(response.content)
+        if self.service.quota_header is not None:
+            self._note_quota(response.headers.get(self.service.quota_header))
+        return response, credentials
+
+    async def _stand_in_line(
+        self, request: Request, credentials: Credentials
+    ) -> tuple[Request, Credentials]:
+        """Wait for a slot; the token may have died meanwhile, so give the newest with it."""
+        lane = request.surface
+        await self._limiter.acquire(lane)
+        while self._manager.state is CredentialState.EXPIRED:
+            # Sent now it would only be refused, and a slot is not held while waiting for a login.
+            self._limiter.release(lane, 0.0, None)
+            credentials = await self._login(self._manager.get())
+            await self._limiter.acquire(lane)
+        try:
+            credentials = self._manager.current or credentials
+            return self._dress(request, credentials), credentials
+        except BaseException:
+            self._limiter.release(lane, 0.0, None)
+            raise
+
+    def _end(
+        self,
+        request: Request,
+        answer: Response | StreamedResponse | None,
+        error: BaseException | None,
+        started: float,
+        number: int,
+    ) -> None:
+        """Give the slot back, and tell how the attempt went."""
+        elapsed_s = self._now() - started
+        failure = error if isinstance(error, SfConnectError) else None
+        self._limiter.release(request.surface, elapsed_s, failure)
+        if self._emitter.hooks:
+            self._tell(request, answer, error, elapsed_s, number)
+
+    def _note_quota(self, header: str | None) -> None:
+        if header is None:
+            return
+        # Kept as it came and read when somebody asks: it comes with nearly every answer.
+        self._quota = header
+        if self._emitter.hooks:
+            for quota in self.service.read_quota(header):
+                self._emitter.emit(QuotaSeen(quota.name, quota.used, quota.maximum))
+
+    def _dress(self, request: Request, credentials: Credentials) -> Request:
+        """Put the address and the credentials on a request."""
+        dressed = self._dressed
+        if dressed is None or dressed[0] is not credentials:
+            dressed = self._dressed = self._dressing(credentials)
+        headers = dressed[2]
+        if request.headers:
+            _check_headers(request.headers)
+            headers = {**headers, **request.headers}
+        wire = Request(
+            request.method,
+            self._address(request, dressed[1], credentials),
+            None,
+            headers,
+            request.content,
+            request.replay,
+            request.surface,
+            request.timeout,
+        )
+        return wire if self._signing is None else self._signing.authorize(wire, credentials)
+
+    def _dressing(self, credentials: Credentials) -> tuple[Credentials, str, Mapping[str, str]]:
+        headers = dict(self.service.headers)
+        if self._signing is None:
+            token = credentials.access_token.reveal()
+            headers["Authorization"] = f"{credentials.token_type} {token}"
+        _check_headers(headers)
+        return credentials, self.service.base_url(credentials), headers
+
+    def _address(self, request: Request, base: str, credentials: Credentials) -> str:
+        path = request.path
+        if _ENCODED_PATH.fullmatch(path) is None:
+            message = f"The path of this {request.method} request is not percent-encoded."
+            hint = "Begin it with '/', encode values with path_segment(), and use params=…"
+            raise ConfigurationError(message, hint=hint)
+        # Joined by plain concatenation: behind a base that ends in its host, a path that begins
+        # with "/" cannot change the host, whatever else it holds.
+        if path[0] == "/":
+            path = base + path
+        else:
+            self._check_owned(path, credentials)
+        if not request.params:
+            return path
+        mark = "&" if "?" in path else "?"
+        return f"{path}{mark}{query_string(request.params)}"
+
+    def _check_owned(self, url: str, credentials: Credentials) -> None:
+        """Refuse an absolute URL that is not the API's own, or brings a user part."""
+        host = url.partition("://")[2].partition("/")[0].partition("?")[0]
+        try:
+            owned = "@" not in host and self.service.owns(url, credentials)
+        except ValueError:  # no host or port can be read from it
+            owned = False
+        if not owned:
+            shown = host.rpartition("@")[2]
+            message = (
+                f"A request with {self.service.name}'s token was about to go to {shown!r}; "
+                f"it was not sent."
+            )
+            raise HostNotAllowedError(message, hint="Tokens go to the API's own host only.")
+
+    def _redirect_target(
+        self, request: Request, answer: Response | StreamedResponse, credentials: Credentials
+    ) -> Request | None:
+        """Where a read is sent on to; None if the answer stands."""
+        if answer.status not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
+            return None
+        location = answer.headers.get("Location")
+        if location is None:
+            return None
+        here = self._address(request, self.service.base_url(credentials), credentials)
+        try:
+            target = urldefrag(urljoin(here, location)).url
+        except ValueError:  # not a URL
+            return None
+        # Servers write spaces and letters of other alphabets there as they are.
+        target = quote(target, safe=_URL_CHARACTERS)
+        self._check_owned(target, credentials)
+        return replace(request, path=target, params=None)
+
+    def _tell(
+        self,
+        request: Request,
+        answer: Response | StreamedResponse | None,
+        error: BaseException | None,
+        elapsed_s: float,
+        number: int,
+    ) -> None:
+        self._emitter.emit(
+            RequestFinished(
+                method=request.method,
+                path=request.path.partition("?")[0],
+                surface=request.surface,
+                status=answer.status if answer else None,
+                error=type(error).__name__ if error else None,
+                elapsed_ms=elapsed_s * 1000,
+                attempt=number,
+                request_id=request_id(answer.headers) if answer else None,
+            )
+        )
+
+    @asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[StreamedResponse]:
+        """Send, and give the answer as soon as its headers mean success.
+
+        Attempts up to the headers are retried as calls are; what breaks later, while the body is
+        read, is the reader's to restart. A limiter slot is held for the whole block.
+        """
+        self._calls += 1
+        async with AsyncExitStack() as stack:
+            opening = partial(self._open, stack)
+            try:
+                answer = await opening(request, 1)
+            except SfConnectError as error:
+                answer = await self._retry.resume(request, error, opening)
+            if self._budget.tokens < self._budget.capacity:
+                self._budget.earn()
+            yield answer
+
+    async def _open(self, stack: AsyncExitStack, request: Request, number: int) -> _CountedStream:
+        exchange = partial(self._open_once, stack)
+        credentials = self._manager.current or await self._login(self._manager.get())
+        answer, used = await exchange(request, credentials, number)
+        return await self._after_refusal(exchange, request, answer, used, number)
+
+    async def _open_once(
+        self, stack: AsyncExitStack, request: Request, credentials: Credentials, number: int
+    ) -> tuple[_CountedStream | Response, Credentials]:
+        """Open a stream that ends with ``stack``; a refusal is read whole and given instead."""
+        async with AsyncExitStack() as attempt:
+            held = self._held_stream(request, credentials, number)
+            answer, credentials = await attempt.enter_async_context(held)
+            if answer.status not in _SUCCESS:
+                return await answer.read(), credentials
+            stack.push_async_exit(attempt.pop_all())
+        return answer, credentials
+
+    @asynccontextmanager
+    async def _held_stream(
+        self, request: Request, credentials: Credentials, number: int
+    ) -> AsyncIterator[tuple[_CountedStream, Credentials]]:
+        wire = self._dress(request, credentials)
+        if not self._limiter.try_acquire(request.surface):
+            wire, credentials = await self._stand_in_line(request, credentials)
+        self._attempts += 1
+        started = self._now()
+        answer: StreamedResponse | None = None
+        failure: BaseException | None = None
+        try:
+            async with self._transport.stream(wire) as answer:
+                if self.service.quota_header is not None:
+                    self._note_quota(answer.headers.get(self.service.quota_header))
+                yield _CountedStream(answer, self._count_bytes), credentials
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self._end(request, answer, failure, started, number)
+
+    def _count_bytes(self, number: int) -> None:
+        self._bytes_in += number
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run work that may outlive the caller, such as fetching ahead; closing cancels it.
+
+        Raises:
+            PoolClosed: The session is closed; the work is not begun.
+        """
+        if self._closed:
+            work.close()
+            raise PoolClosed("The connection is closed.")
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def stats(self) -> SessionStats:
+        """Return a snapshot of the counters."""
+        return SessionStats(
+            calls=self._calls,
+            attempts=self._attempts,
+            bytes_in=self._bytes_in,
+            retries=dict(self._retry.retries),
+            logins=self._manager.logins,
+            quotas={quota.name: quota for quota in self.service.read_quota(self._quota)},
+        )
+
+    async def aclose(self) -> None:
+        """Cancel what still runs for this session. Neither revokes the token nor closes the pool.
+
+        Idempotent.
+        """
+        self._closed = True
+        # Work that closes its own session would wait for itself.
+        tasks = self._tasks - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._manager.aclose()
+
+
+class _CountedStream:
+    """A streamed answer that tells its session how many bytes were read from it."""
+
+    __slots__ = ("_answer", "_count", "headers", "status")
+
+    def __init__(self, answer: StreamedResponse, count: Callable[[int], None]) -> None:
+        self.status = answer.status
+        self.headers = answer.headers
+        self._answer = answer
+        self._count = count
+
+    async def iter_bytes(self, chunk_size: int = 65536) -> AsyncIterator[bytes]:
+        async for piece in self._answer.iter_bytes(chunk_size):
+            self._count(len(piece))
+            yield piece
+
+    async def read(self) -> Response:
+        response = await self._answer.read()
+        self._count(len(response.content))
+        return response
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse what would end a header early, so that a value cannot become a header or a body."""
+    for name, value in headers.items():
+        if _HEADER_NAME.fullmatch(name) is None or _CONTROL.search(value) is not None:
+            shown = name if _HEADER_NAME.fullmatch(name) else "(its name is not one)"
+            message = f"The header {shown} holds characters that no header may hold."
+            raise ConfigurationError(message, hint="Encode the value; a line break is never one.")
