@@ -1,0 +1,8 @@
+"""Ways to log in to Salesforce without a user at the screen."""
+
+from sfconnect.salesforce.auth.access_token import AccessToken
+from sfconnect.salesforce.auth.client_credentials import ClientCredentials
+from sfconnect.salesforce.auth.jwt_bearer import JwtBearer
+from sfconnect.salesforce.auth.refresh_token import RefreshToken
+
+__all__ = ["AccessToken", "ClientCredentials", "JwtBearer", "RefreshToken"]

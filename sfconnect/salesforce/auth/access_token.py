@@ -1,0 +1,61 @@
+"""Use a token that somebody else has got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sfconnect._types import Secret
+from sfconnect.auth.base import AuthContext, Credentials
+from sfconnect.auth.oauth2.client_credentials import as_secret
+from sfconnect.auth.oauth2.refusals import LoginFacts
+from sfconnect.auth.oauth2.wire import jwt_expiry
+from sfconnect.auth.options import coerce_secrets, option
+from sfconnect.auth.store import secrets_of
+from sfconnect.errors import ConfigurationError, ReauthorizationRequired
+from sfconnect.salesforce.auth.token_endpoint import revoke_token
+from sfconnect.salesforce.hosts import login_base
+
+_CLI_PLACEHOLDER = "[REDACTED]"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """Use an existing access token or session id. It cannot be renewed."""
+
+    identity_secrets: ClassVar[tuple[str, ...]] = ("access_token",)
+
+    instance_url: str = option(
+        help="Address of the org that the token is for.",
+        example="https://acme.my.salesforce.com",
+        env="SF_ORG_INSTANCE_URL",
+    )
+    access_token: Secret | str = option(help="The token.", secret=True, env="SF_ACCESS_TOKEN")
+
+    def __post_init__(self) -> None:
+        coerce_secrets(self)
+        object.__setattr__(self, "instance_url", login_base(self.instance_url))
+        if as_secret(self.access_token).reveal().startswith(_CLI_PLACEHOLDER):
+            message = "access_token is the placeholder that the Salesforce CLI shows, no token."
+            hint = "Take it from `sf org auth show-access-token --json`."
+            raise ConfigurationError(message, hint=hint)
+
+    async def authenticate(self, context: AuthContext) -> Credentials:
+        """Hand the token over; nothing is sent."""
+        token = as_secret(self.access_token)
+        return Credentials(token, self.instance_url, expires_at=jwt_expiry(token.reveal()))
+
+    async def refresh(self, context: AuthContext, credentials: Credentials) -> Credentials:
+        """Refuse: who gave the token has to give a new one.
+
+        Raises:
+            ReauthorizationRequired: Always.
+        """
+        message = f"The access token for {self.instance_url} is not accepted any more."
+        hint = "Give a new one; or log in with client-credentials or jwt-bearer, which renew."
+        raise ReauthorizationRequired(message, hint=hint, docs_key="token-not-renewable")
+
+    async def revoke(self, context: AuthContext, credentials: Credentials) -> None:
+        """End the session that the token stands for."""
+        facts = LoginFacts("access_token", self.instance_url, secrets=tuple(secrets_of(self)))
+        await revoke_token(context, facts, credentials.access_token)

@@ -1,0 +1,61 @@
+"""What the Salesforce strategies share: ask the token endpoint, check where the token may go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sfconnect.auth.oauth2.exchange import exchange, revoke
+from sfconnect.auth.oauth2.wire import TokenAnswer, credentials_from, revoke_request, token_request
+from sfconnect.errors import AuthConfigurationError
+from sfconnect.salesforce.auth.hints import RULES
+from sfconnect.salesforce.hosts import is_shared_login, verify_instance_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sfconnect._types import Secret
+    from sfconnect.auth.base import AuthContext, Credentials
+    from sfconnect.auth.oauth2.refusals import LoginFacts
+    from sfconnect.auth.oauth2.wire import Client
+
+TOKEN_PATH = "/services/oauth2/token"  # noqa: S105  # a path, not a secret
+REVOKE_PATH = "/services/oauth2/revoke"
+
+
+async def ask_for_token(
+    context: AuthContext,
+    facts: LoginFacts,
+    grant_type: str,
+    fields: Mapping[str, str],
+    client: Client | None = None,
+) -> Credentials:
+    """Send one token request to ``facts.url``'s token endpoint.
+
+    Raises:
+        AuthError: The login was refused, with the setting to change.
+        HostNotAllowedError: The answer names an API address that is not Salesforce's.
+    """
+    request = token_request(facts.url + TOKEN_PATH, grant_type, fields, client)
+    answer = await exchange(context, request, facts, RULES)
+    instance_url = _instance_url(answer, facts)
+    return credentials_from(answer, base_url=instance_url, now=context.clock.time())
+
+
+def _instance_url(answer: TokenAnswer, facts: LoginFacts) -> str:
+    named = answer.text("instance_url")
+    if named is not None:
+        return verify_instance_url(named, facts.url)
+    if is_shared_login(facts.url):
+        message = f"{facts.host} gave a token but not the org's address (instance_url)."
+        hint = "Set login_url to the org's My Domain."
+        raise AuthConfigurationError(message, hint=hint, docs_key="no-instance-url")
+    return facts.url
+
+
+async def revoke_token(context: AuthContext, facts: LoginFacts, token: Secret) -> None:
+    """End a session: an access token's own, or a refresh token's with all its access tokens.
+
+    Raises:
+        AuthError: The server refused.
+    """
+    await revoke(context, revoke_request(facts.url + REVOKE_PATH, token), facts, RULES)

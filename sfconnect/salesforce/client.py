@@ -1,0 +1,112 @@
+"""The Salesforce client: every surface, on one connection."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sfconnect.connector import Connector
+from sfconnect.errors import ConfigurationError
+from sfconnect.salesforce.query import Query
+from sfconnect.salesforce.rest import (
+    SObject,
+    describe_global_call,
+    limits_call,
+    versions_call,
+)
+from sfconnect.salesforce.service import DEFAULT_API_VERSION, SalesforceService
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sfconnect._types import JsonValue
+    from sfconnect.call import Call
+    from sfconnect.config import Settings
+    from sfconnect.messages import ParamValue, Replay
+    from sfconnect.service import Service
+
+_VERSION = re.compile(r"v?(\d{2,3})(?:\.0)?")
+_OLDEST = 41
+
+
+class Salesforce(Connector):
+    """A connection to one org as one user.
+
+    ``api_version`` is an option of :meth:`connect`, as is everything that the strategy takes.
+    """
+
+    _version = DEFAULT_API_VERSION
+
+    def _service(self, settings: Settings) -> Service:
+        if settings.base_url is not None:
+            message = "Salesforce takes its host from the login; base_url has no meaning here."
+            hint = "Give login_url or instance_url; base_url is for Connector.connect."
+            raise ConfigurationError(message, hint=hint)
+        if settings.api_version is not None:
+            self._version = _checked_version(settings.api_version)
+        return SalesforceService()
+
+    @property
+    def api_version(self) -> str:
+        """The API version that this connection speaks, such as ``68.0``."""
+        return self._version
+
+    def sobject(self, name: str) -> SObject:
+        """Name an object, to work on its records.
+
+        Raises:
+            ConfigurationError: It cannot be an API name.
+        """
+        return SObject(self, self._version, name)
+
+    def query(self, soql: str, *, page_rows: int | None = None, ahead: int = 2) -> Query:
+        """Describe a query; see :class:`sfconnect.salesforce.query.Query`."""
+        return Query(self, self._version, soql, page_rows=page_rows, ahead=ahead)
+
+    def query_all(self, soql: str, *, page_rows: int | None = None, ahead: int = 2) -> Query:
+        """Describe a query that includes deleted and archived rows."""
+        return Query(self, self._version, soql, deleted=True, page_rows=page_rows, ahead=ahead)
+
+    def describe_global(self) -> Call[dict[str, Any]]:
+        """List every object that the user may see."""
+        return describe_global_call(self, self._version)
+
+    def limits(self) -> Call[dict[str, Any]]:
+        """Read the org's quotas: ``{name: {"Max", "Remaining"}}``; needs View Setup."""
+        return limits_call(self, self._version)
+
+    def versions(self) -> Call[list[dict[str, Any]]]:
+        """List the API versions that the org speaks."""
+        return versions_call(self)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, ParamValue] | None = None,
+        json: JsonValue | None = None,
+        headers: Mapping[str, str] | None = None,
+        replay: Replay | None = None,
+    ) -> Call[Any]:
+        """Describe a call of any resource; see :meth:`Connector.request`.
+
+        A path without a leading slash is below the connection's API version: ``limits`` is
+        ``/services/data/v68.0/limits``.
+        """
+        if not path.startswith(("/", "https://", "http://")):
+            path = f"/services/data/v{self._version}/{path}"
+        return super().request(
+            method, path, params=params, json=json, headers=headers, replay=replay
+        )
+
+
+def _checked_version(version: str) -> str:
+    found = _VERSION.fullmatch(version.strip())
+    if found is None:
+        message = f"api_version {version!r} is not a version."
+        raise ConfigurationError(message, hint=f"Write it like {DEFAULT_API_VERSION!r}.")
+    if int(found[1]) < _OLDEST:
+        message = f"API version {version} is older than {_OLDEST}.0, the oldest supported here."
+        raise ConfigurationError(message, hint=f"Leave it out to use {DEFAULT_API_VERSION}.")
+    return f"{found[1]}.0"

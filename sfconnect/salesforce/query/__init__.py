@@ -1,0 +1,5 @@
+"""SOQL queries over REST."""
+
+from sfconnect.salesforce.query.query import Query
+
+__all__ = ["Query"]
