@@ -1,0 +1,123 @@
+"""Every strategy that comes with sfconnect passes the tests that plugins inherit."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from sfconnect.auth import ApiKey, Basic, Chain, ProcessCredentials
+from sfconnect.auth.oauth2 import OAuth2ClientCredentials
+from sfconnect.salesforce.auth import AccessToken, ClientCredentials, JwtBearer, RefreshToken
+from sfconnect.testing.conformance import StrategyConformance, TokenEndpointConformance
+
+
+@pytest.fixture(scope="module")
+def private_key() -> str:
+    key = rsa.generate_private_key(65537, 2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+class TestClientCredentialsInTheBody(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return ClientCredentials(token_server.url, "canary-id", "canary secret/+&%")
+
+
+class TestClientCredentialsAsBasic(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return ClientCredentials(
+            token_server.url, "canary-id", "canary secret/+&%", client_auth="basic"
+        )
+
+
+class TestJwtBearerWithKeyText(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server, private_key):
+        return JwtBearer(token_server.url, "canary-id", "ada@example.com", private_key=private_key)
+
+
+class TestJwtBearerWithKeyFile(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server, private_key, tmp_path):
+        path = tmp_path / "server.key"
+        path.write_text(private_key)
+        return JwtBearer(
+            token_server.url,
+            "canary-id",
+            "ada@example.com",
+            private_key_file=path,
+            passphrase="canary passphrase",
+        )
+
+
+class TestRefreshToken(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return RefreshToken(
+            token_server.url, "canary-id", "canary refresh token", client_secret="canary secret"
+        )
+
+
+class TestAccessToken(StrategyConformance):
+    @pytest.fixture
+    def strategy(self):
+        return AccessToken("https://acme.my.salesforce.com", "canary access token")
+
+
+class TestProcessCredentials(StrategyConformance):
+    @pytest.fixture
+    def strategy(self):
+        answer = {
+            "version": 1,
+            "access_token": "canary token of a command",
+            "instance_url": "https://acme.my.salesforce.com",
+        }
+        return ProcessCredentials((sys.executable, "-SEc", f"print({json.dumps(answer)!r})"))
+
+
+class TestChain(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return Chain(
+            ProcessCredentials("no-such-command-here"),
+            ClientCredentials(token_server.url, "canary-id", "canary secret/+&%"),
+        )
+
+
+class TestApiKey(StrategyConformance):
+    @pytest.fixture
+    def strategy(self):
+        return ApiKey("canary-api-key", "https://api.example.com", "Authorization", "Token ")
+
+
+class TestBasic(StrategyConformance):
+    @pytest.fixture
+    def strategy(self):
+        return Basic("ada", "canary password", "https://api.example.com")
+
+
+class TestOAuth2ClientCredentials(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return OAuth2ClientCredentials(
+            token_server.url + "/token", "canary-id", "canary secret/+&%"
+        )
+
+
+class TestOAuth2ClientCredentialsWithEverything(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return OAuth2ClientCredentials(
+            token_server.url + "/token",
+            "canary-id",
+            "canary secret/+&%",
+            client_auth="body",
+            scope="read write",
+            audience="https://api.example.com",
+            base_url="https://api.example.com/v1",
+        )
