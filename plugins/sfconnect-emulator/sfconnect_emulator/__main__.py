@@ -1,0 +1,9 @@
+"""``python -m sfconnect_emulator`` is the command ``sfconnect-emulator``."""
+
+from __future__ import annotations
+
+import sys
+
+from sfconnect_emulator.cli import main
+
+sys.exit(main())

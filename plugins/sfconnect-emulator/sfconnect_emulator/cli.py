@@ -1,0 +1,169 @@
+"""The command ``sfconnect-emulator``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sqlite3
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sfconnect_emulator.data.seed import ORDER
+from sfconnect_emulator.emulator import Emulator
+from sfconnect_emulator.faults import FaultFileError, Rule, load_rules
+from sfconnect_emulator.http.server import check_loopback
+from sfconnect_emulator.serving import serve
+
+_EXIT_FAILED = 1
+_LAST_PORT = 65535
+_DESCRIPTION = """\
+Run a Salesforce org on loopback. When it answers, one line of JSON on stdout tells where it is
+and how to log in; everything else goes to stderr. SIGINT and SIGTERM stop it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code: 0 done, 1 failed, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        asyncio.run(serve(_emulator(options), until_stdin_closes=options.until_stdin_closes))
+    except (OSError, ValueError, sqlite3.Error) as error:
+        sys.stderr.write(f"sfconnect-emulator: {error}\n")
+        return _EXIT_FAILED
+    return 0
+
+
+def _emulator(options: argparse.Namespace) -> Emulator:
+    return Emulator(
+        host=options.host,
+        port=options.port,
+        seed=options.seed,
+        rows=dict(options.rows),
+        data_file=options.data_file,
+        latency_ms=options.latency_ms,
+        token_ttl=options.token_ttl,
+        faults=options.faults,
+        request_log=options.request_log,
+        bulk_page_rows=options.bulk_page_rows,
+        bulk_seconds=options.bulk_seconds,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sfconnect-emulator", description=_DESCRIPTION)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serving = commands.add_parser("serve", help="run an org", description=_DESCRIPTION)
+    _add_place(serving)
+    _add_data(serving)
+    _add_behaviour(serving)
+    return parser
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("place")
+    group.add_argument(
+        "--host", type=_loopback, default="127.0.0.1", help="loopback address to listen on"
+    )
+    group.add_argument(
+        "--port", type=_port, default=0, help="port to listen on; 0 takes a free one (default)"
+    )
+    group.add_argument(
+        "--until-stdin-closes",
+        action="store_true",
+        help="stop also when stdin ends, so that no server outlives its parent",
+    )
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("data")
+    group.add_argument("--seed", type=int, default=7, help="same seed, same data (default: 7)")
+    group.add_argument(
+        "--rows",
+        type=_rows,
+        action="append",
+        default=[],
+        metavar="OBJECT=COUNT",
+        help="how many rows of an object to make; may be given for several objects",
+    )
+    group.add_argument(
+        "--data-file", type=Path, metavar="FILE", help="keep the rows in this file, not in memory"
+    )
+
+
+def _add_behaviour(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("behaviour")
+    group.add_argument(
+        "--latency-ms", type=_not_negative, default=0, help="time every answer waits (default: 0)"
+    )
+    group.add_argument(
+        "--token-ttl",
+        type=_positive,
+        default=7200,
+        metavar="SECONDS",
+        help="how long an access token lives after its last use (default: 7200)",
+    )
+    group.add_argument(
+        "--faults", type=_faults, default=(), metavar="FILE", help="JSON list of fault rules"
+    )
+    group.add_argument(
+        "--request-log", type=Path, metavar="FILE", help="append one JSON line per request"
+    )
+    for option, default in (("--bulk-page-rows", 50_000), ("--bulk-seconds", 0)):
+        group.add_argument(
+            option,
+            type=_not_negative,
+            default=default,
+            help=f"accepted, without effect: there is no Bulk API yet (default: {default})",
+        )
+
+
+def _loopback(text: str) -> str:
+    try:
+        return check_loopback(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= _LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is not a port")
+
+
+def _rows(text: str) -> tuple[str, int]:
+    name, equals, count = text.partition("=")
+    if not equals or not count.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not OBJECT=COUNT")
+    found = next((one for one in ORDER if one.lower() == name.lower()), None)
+    if found is None:
+        raise argparse.ArgumentTypeError(
+            f"rows of '{name}' cannot be made; of these they can: {', '.join(sorted(ORDER))}"
+        )
+    return found, int(count)
+
+
+def _not_negative(text: str) -> float:
+    return _number(text, allow_zero=True)
+
+
+def _positive(text: str) -> float:
+    return _number(text, allow_zero=False)
+
+
+def _number(text: str, *, allow_zero: bool) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+    if number > 0 or (allow_zero and number == 0):
+        return number
+    raise argparse.ArgumentTypeError(f"{text} is too small")
+
+
+def _faults(text: str) -> tuple[Rule, ...]:
+    try:
+        return load_rules(Path(text))
+    except FaultFileError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from None

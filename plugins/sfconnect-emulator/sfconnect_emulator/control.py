@@ -1,0 +1,137 @@
+"""The strings behind the stage: what tests and demos may do to a running org."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sfconnect_emulator.capacity import Capacity
+from sfconnect_emulator.faults import Rule, rules_from
+from sfconnect_emulator.instance import Instance
+from sfconnect_emulator.ledger import Write
+from sfconnect_emulator.limits import DAILY_API_REQUESTS
+from sfconnect_emulator.oauth.apps import ConnectedApp
+
+
+class Control:
+    """Every operation of the control API, callable directly."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+
+    def reset(self) -> None:
+        """Undo everything that was done here, and start counting anew; rows and tokens stay."""
+        instance = self._instance
+        instance.faults.clear()
+        instance.clock.reset()
+        instance.statistics.reset()
+        instance.ledger.clear()
+        instance.usage.reset()
+        instance.usage.maximum = DAILY_API_REQUESTS
+        instance.latency_ms = instance.settings.latency_ms
+        instance.tokens.ttl_s = instance.settings.token_ttl_s
+        instance.capacity = Capacity()
+
+    def add_faults(self, rules: object) -> int:
+        """Put rules behind those in force: ``Rule`` values, or what JSON gives for them.
+
+        Returns how many rules there are now.
+
+        Raises:
+            FaultFileError: a rule that cannot be read.
+        """
+        return self._instance.faults.add(rules_from(rules))
+
+    def clear_faults(self) -> None:
+        """Drop all rules."""
+        self._instance.faults.clear()
+
+    def faults(self) -> tuple[Rule, ...]:
+        """The rules in force."""
+        return tuple(self._instance.faults.rules)
+
+    def revoke_tokens(self, token: str | None = None, *, refresh_tokens: bool = False) -> int:
+        """Revoke one token, or all access tokens, or all tokens; returns how many were alive."""
+        tokens = self._instance.tokens
+        if token is not None:
+            return int(tokens.revoke(token))
+        return tokens.revoke_everything() if refresh_tokens else tokens.revoke_sessions()
+
+    def set_token_ttl(self, seconds: float) -> None:
+        """Set how long an unused access token lives, also for tokens already issued."""
+        self._instance.tokens.ttl_s = seconds
+
+    def advance_clock(self, seconds: float) -> datetime:
+        """Move the org's clock; negative values move it back."""
+        return self._instance.clock.advance(seconds)
+
+    def freeze_clock(self, at: datetime | None = None) -> datetime:
+        """Stop the org's clock, at an instant or where it stands."""
+        return self._instance.clock.freeze(at)
+
+    def reset_clock(self) -> None:
+        """Return to real time."""
+        self._instance.clock.reset()
+
+    def set_latency(self, milliseconds: float) -> None:
+        """Set how long every answer waits before it is sent."""
+        self._instance.latency_ms = milliseconds
+
+    def set_capacity(self, capacity: Capacity) -> None:
+        """Set how many requests are worked on at once, and what the others meet."""
+        self._instance.capacity = capacity
+
+    def set_daily_api_requests(self, maximum: int) -> None:
+        """Set the daily quota of API requests; beyond it every call is refused with 403."""
+        self._instance.usage.maximum = maximum
+
+    def expire_locators(self) -> None:
+        """Forget every open query locator, as happens after two days."""
+        self._instance.queries.locators.expire_all()
+
+    def apps(self) -> tuple[ConnectedApp, ...]:
+        """The registered apps."""
+        return tuple(self._instance.apps)
+
+    def add_app(self, app: ConnectedApp) -> ConnectedApp:
+        """Register an app."""
+        return self._instance.apps.add(app)
+
+    def change_app(self, client_id: str, changes: Mapping[str, object]) -> ConnectedApp:
+        """Change policies of an app.
+
+        Raises:
+            KeyError: no such app.
+            ValueError: an unknown policy or a value of the wrong kind.
+        """
+        return self._instance.apps.change(client_id, changes)
+
+    def statistics(self) -> dict[str, object]:
+        """Counts of requests, logins, rows and faults since the start or the last reset."""
+        instance = self._instance
+        return {
+            **instance.statistics.snapshot(),
+            "api_usage": instance.usage.used,
+            "live_sessions": sum(1 for _ in instance.tokens.live()),
+            "writes": instance.ledger.count,
+        }
+
+    def content_hash(self, object_name: str, fields: Sequence[str]) -> str:
+        """Hash the live rows of an object, to prove an extract; see ``Store.content_hash``.
+
+        Raises:
+            ApiError: an unknown object or field.
+        """
+        return self._instance.store.content_hash(object_name, fields)
+
+    def count(self, object_name: str) -> int:
+        """Count the live rows of an object.
+
+        Raises:
+            ApiError: an unknown object.
+        """
+        return self._instance.store.count(object_name)
+
+    def ledger(self) -> tuple[Write, ...]:
+        """What the org really wrote, oldest first."""
+        return self._instance.ledger.writes

@@ -1,0 +1,197 @@
+"""The control API: ``Control`` over HTTP, for processes that are not the org's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Annotated
+
+import msgspec
+
+from sfconnect_emulator.capacity import Capacity, Overload
+from sfconnect_emulator.control import Control
+from sfconnect_emulator.data.errors import ApiError
+from sfconnect_emulator.faults import FaultFileError, parse_rules
+from sfconnect_emulator.oauth.apps import ConnectedApp
+from sfconnect_emulator.rendering import json_answer
+from sfconnect_emulator.wire import Request, Response
+
+CONTROL_PREFIX = "/__control__"
+
+
+class _Revoke(msgspec.Struct, forbid_unknown_fields=True):
+    token: str | None = None
+    refresh_tokens: bool = False
+
+
+class _Clock(msgspec.Struct, forbid_unknown_fields=True):
+    advance_s: float = 0
+    freeze: bool | datetime = False
+    reset: bool = False
+
+
+class _Latency(msgspec.Struct, forbid_unknown_fields=True):
+    ms: Annotated[float, msgspec.Meta(ge=0)]
+
+
+class _TokenTtl(msgspec.Struct, forbid_unknown_fields=True):
+    seconds: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class _Capacity(msgspec.Struct, forbid_unknown_fields=True):
+    concurrent: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    over: Overload = Overload.QUEUE
+    daily_api_requests: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class _ContentHash(msgspec.Struct, forbid_unknown_fields=True):
+    object: str
+    fields: list[str]
+
+
+class ControlApi:
+    """Answer requests under ``/__control__``; they are neither counted nor delayed."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._operations: dict[tuple[str, ...], Callable[[Request], object]] = {
+            ("GET",): self._index,
+            ("POST", "reset"): self._reset,
+            ("GET", "faults"): self._list_faults,
+            ("POST", "faults"): self._add_faults,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "tokens", "revoke"): self._revoke,
+            ("POST", "token-ttl"): self._token_ttl,
+            ("POST", "clock"): self._clock,
+            ("GET", "stats"): lambda _: control.statistics(),
+            ("GET", "ledger"): self._ledger,
+            ("POST", "content-hash"): self._content_hash,
+            ("POST", "latency"): self._latency,
+            ("POST", "capacity"): self._capacity,
+            ("POST", "locators", "expire"): self._expire_locators,
+            ("GET", "apps"): lambda _: [_shown(app) for app in control.apps()],
+        }
+
+    def handle(self, request: Request) -> Response:
+        """Answer one control request."""
+        if not _from_loopback(request):
+            return _refusal(403, "the control API answers on loopback names only")
+        operation = self._find(request)
+        if operation is None:
+            return _refusal(404, f"no such operation: {request.method} {request.path}")
+        try:
+            return json_answer(200, operation(request))
+        except (msgspec.DecodeError, FaultFileError, ValueError) as error:
+            return _refusal(400, str(error))
+        except KeyError as error:
+            return _refusal(404, f"unknown: {error}")
+        except ApiError as error:
+            return _refusal(404, error.message)
+
+    def _find(self, request: Request) -> Callable[[Request], object] | None:
+        steps = request.segments[1:]
+        if request.method == "PATCH" and steps[:1] == ("apps",) and len(steps) == 2:  # noqa: PLR2004 - apps, id
+            return self._change_app
+        return self._operations.get((request.method, *steps))
+
+    def _index(self, request: Request) -> object:
+        del request
+        names = [f"{method} /{'/'.join(steps)}" for method, *steps in self._operations]
+        return {"operations": [*names, "PATCH /apps/{client_id}"]}
+
+    def _reset(self, request: Request) -> object:
+        del request
+        self._control.reset()
+        return {}
+
+    def _list_faults(self, request: Request) -> object:
+        del request
+        return self._control.faults()
+
+    def _add_faults(self, request: Request) -> object:
+        return {"rules": self._control.add_faults(parse_rules(request.body))}
+
+    def _clear_faults(self, request: Request) -> object:
+        del request
+        self._control.clear_faults()
+        return {"rules": 0}
+
+    def _revoke(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body or b"{}", type=_Revoke)
+        count = self._control.revoke_tokens(asked.token, refresh_tokens=asked.refresh_tokens)
+        return {"revoked": count}
+
+    def _token_ttl(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body, type=_TokenTtl)
+        self._control.set_token_ttl(asked.seconds)
+        return {"seconds": asked.seconds}
+
+    def _clock(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body or b"{}", type=_Clock)
+        if asked.reset:
+            self._control.reset_clock()
+        if asked.freeze is not False:
+            self._control.freeze_clock(None if asked.freeze is True else asked.freeze)
+        return {"now": self._control.advance_clock(asked.advance_s)}
+
+    def _ledger(self, request: Request) -> object:
+        since = int(request.params().get("since", "0"))
+        return [write for write in self._control.ledger() if write.number > since]
+
+    def _content_hash(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body, type=_ContentHash)
+        digest = self._control.content_hash(asked.object, asked.fields)
+        return {"rows": self._control.count(asked.object), "sha256": digest}
+
+    def _latency(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body, type=_Latency)
+        self._control.set_latency(asked.ms)
+        return {"ms": asked.ms}
+
+    def _capacity(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body or b"{}", type=_Capacity)
+        self._control.set_capacity(Capacity(asked.concurrent, asked.over))
+        if asked.daily_api_requests is not None:
+            self._control.set_daily_api_requests(asked.daily_api_requests)
+        return asked
+
+    def _expire_locators(self, request: Request) -> object:
+        del request
+        self._control.expire_locators()
+        return {}
+
+    def _change_app(self, request: Request) -> object:
+        changes = msgspec.json.decode(request.body, type=dict[str, object])
+        return _shown(self._control.change_app(request.segments[2], changes))
+
+
+def _from_loopback(request: Request) -> bool:
+    """A page in a browser can reach loopback under a name of its own; it finds nobody here."""
+    host = request.headers.get("host", "localhost").rpartition("@")[2]
+    name = host.rsplit("]", 1)[0].lstrip("[") if "[" in host else host.partition(":")[0]
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _refusal(status: int, message: str) -> Response:
+    return json_answer(status, {"error": message})
+
+
+def _shown(app: ConnectedApp) -> dict[str, object]:
+    return {
+        "client_id": app.client_id,
+        "name": app.name,
+        "run_as": app.run_as,
+        "scopes": app.scopes,
+        "flows": sorted(app.flows),
+        "approved_users": None if app.approved_users is None else sorted(app.approved_users),
+        "admin_approval": app.admin_approval,
+        "rotate_refresh_tokens": app.rotate_refresh_tokens,
+        "require_secret_for_refresh": app.require_secret_for_refresh,
+        "max_assertion_s": app.max_assertion_s,
+    }

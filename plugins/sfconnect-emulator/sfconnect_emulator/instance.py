@@ -1,0 +1,151 @@
+"""One org with all its parts, and the exchange that travels through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sfconnect_emulator.capacity import Capacity
+from sfconnect_emulator.clock import Clock
+from sfconnect_emulator.data.org import Org
+from sfconnect_emulator.data.seed import seed
+from sfconnect_emulator.data.store import Store
+from sfconnect_emulator.directory import StoredUsers
+from sfconnect_emulator.faults import Faults
+from sfconnect_emulator.keys import KeyPair
+from sfconnect_emulator.ledger import Ledger
+from sfconnect_emulator.limits import ApiUsage
+from sfconnect_emulator.oauth.apps import AppRegistry, ConnectedApp
+from sfconnect_emulator.oauth.grants import Account
+from sfconnect_emulator.oauth.people import Directory
+from sfconnect_emulator.oauth.server import AuthorizationServer
+from sfconnect_emulator.oauth.tokens import TokenBook
+from sfconnect_emulator.recent import RecentItems
+from sfconnect_emulator.schema import standard_schema
+from sfconnect_emulator.schema.types import Schema
+from sfconnect_emulator.settings import Registration, Settings
+from sfconnect_emulator.soql import QueryEngine
+from sfconnect_emulator.statistics import Statistics
+from sfconnect_emulator.wire import Request
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request on its way through the org, with what is learned about it there."""
+
+    request: Request
+    request_id: str
+    user: str | None = None
+    fault: str | None = None
+
+
+@dataclass(slots=True)
+class Instance:
+    """The parts of one running org. Only ``open_instance`` puts them together."""
+
+    settings: Settings
+    clock: Clock
+    org: Org
+    store: Store
+    queries: QueryEngine
+    registration: Registration = field(repr=False)
+    directory: Directory
+    apps: AppRegistry
+    tokens: TokenBook
+    authorization: AuthorizationServer
+    usage: ApiUsage
+    statistics: Statistics
+    ledger: Ledger
+    recent: RecentItems
+    faults: Faults
+    latency_ms: float
+    describes: dict[tuple[str, int], bytes] = field(default_factory=dict, repr=False)
+    capacity: Capacity = field(default_factory=Capacity)
+
+    @property
+    def base_url(self) -> str:
+        """Where the org answers; empty until a door has opened."""
+        return self.authorization.base_url
+
+    def answer_at(self, base_url: str) -> None:
+        """Tell the org its URL, which tokens, identities and audiences are made of."""
+        self.authorization.base_url = base_url.rstrip("/")
+
+    @property
+    def schema(self) -> Schema:
+        """The objects of the org."""
+        return self.store.schema
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
+
+
+def open_instance(settings: Settings, keys: KeyPair, clock: Clock | None = None) -> Instance:
+    """Build an org from its settings: data, app, user, tokens."""
+    clock = clock or Clock()
+    org = Org.from_seed(settings.seed)
+    store = _open_store(settings, org, clock)
+    registration = Registration.from_seed(settings.seed, keys)
+    directory = StoredUsers(store)
+    apps = AppRegistry((_first_app(registration, org),))
+    tokens = TokenBook(clock, org.org_id, settings.token_ttl_s)
+    statistics = Statistics()
+    authorization = AuthorizationServer(apps, tokens, directory, clock, statistics)
+    authorization.grants.accounts[org.user.username.lower()] = Account(
+        registration.password, registration.security_token
+    )
+    tokens.approve(
+        registration.client_id,
+        org.user.id,
+        org.user.username,
+        " ".join(ConnectedApp("", "").scopes),
+        registration.refresh_token,
+    )
+    return Instance(
+        settings=settings,
+        clock=clock,
+        org=org,
+        store=store,
+        queries=QueryEngine(store),
+        registration=registration,
+        directory=directory,
+        apps=apps,
+        tokens=tokens,
+        authorization=authorization,
+        usage=ApiUsage(clock),
+        statistics=statistics,
+        ledger=Ledger(),
+        recent=RecentItems(),
+        faults=Faults(settings.seed, settings.faults),
+        latency_ms=settings.latency_ms,
+    )
+
+
+def _open_store(settings: Settings, org: Org, clock: Clock) -> Store:
+    """Open the rows; a file that holds an org already keeps the rows that it has."""
+    store = Store(standard_schema(), path=settings.data_file, org=org, clock=clock.now)
+    if store.is_new:
+        try:
+            seed(store, settings.rows, seed=settings.seed)
+        except BaseException:
+            # A file with half the rows would be taken for an org the next time.
+            store.close()
+            _remove_database(settings.data_file)
+            raise
+    return store
+
+
+def _remove_database(path: Path | None) -> None:
+    if path is not None:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _first_app(registration: Registration, org: Org) -> ConnectedApp:
+    return ConnectedApp(
+        client_id=registration.client_id,
+        client_secret=registration.client_secret,
+        certificate=registration.keys.certificate,
+        run_as=org.user.username,
+    )

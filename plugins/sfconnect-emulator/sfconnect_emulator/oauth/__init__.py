@@ -1,0 +1,1 @@
+"""The org's authorization server: apps, tokens, grants and the endpoints around them."""

@@ -1,0 +1,52 @@
+"""What the token endpoint answers when it says no."""
+
+from __future__ import annotations
+
+
+class OAuthError(Exception):
+    """A refusal with the two members that clients read: ``error`` and ``error_description``."""
+
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
+        super().__init__(f"{error}: {description}")
+        self.error = error
+        self.description = description
+        self.status = status
+
+    def body(self) -> dict[str, str]:
+        """The JSON object of the answer."""
+        return {"error": self.error, "error_description": self.description}
+
+
+def invalid_grant(description: str) -> OAuthError:
+    """The grant itself is no good: assertion, password, refresh token, domain or user."""
+    return OAuthError("invalid_grant", description)
+
+
+def invalid_request(description: str) -> OAuthError:
+    """The request contradicts itself or lacks a parameter."""
+    return OAuthError("invalid_request", description)
+
+
+def unknown_client() -> OAuthError:
+    """No app has this consumer key."""
+    return OAuthError("invalid_client_id", "client identifier invalid")
+
+
+def wrong_secret() -> OAuthError:
+    """The consumer key is known, its secret is another one."""
+    return OAuthError("invalid_client", "invalid client credentials")
+
+
+def unsupported_grant() -> OAuthError:
+    """The grant type is unknown, absent, or switched off for this app."""
+    return OAuthError("unsupported_grant_type", "grant type not supported")
+
+
+def access_denied() -> OAuthError:
+    """The app admits only users whom an admin has approved, and this one is not."""
+    return OAuthError("invalid_app_access", "user is not admin approved to access this app")
+
+
+def inactive_user() -> OAuthError:
+    """The user exists but is frozen or deactivated."""
+    return OAuthError("inactive_user", "inactive user")

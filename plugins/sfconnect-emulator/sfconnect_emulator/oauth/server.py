@@ -1,0 +1,189 @@
+"""The endpoints of the authorization server: token, revoke, introspect, userinfo, identity."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from urllib.parse import urlencode
+
+from sfconnect_emulator.clock import Clock
+from sfconnect_emulator.oauth.apps import AppRegistry
+from sfconnect_emulator.oauth.credentials import ClientCredentials
+from sfconnect_emulator.oauth.errors import OAuthError, invalid_request, unknown_client
+from sfconnect_emulator.oauth.grants import Granted, Grants, TokenRequest, grant_name
+from sfconnect_emulator.oauth.identity import (
+    discovery_document,
+    identity_document,
+    identity_url,
+    openid_claims,
+)
+from sfconnect_emulator.oauth.people import Directory, Person
+from sfconnect_emulator.oauth.tokens import TokenBook
+from sfconnect_emulator.rendering import empty_answer, json_answer, text_answer
+from sfconnect_emulator.statistics import Statistics
+from sfconnect_emulator.wire import Request, Response
+
+_NOT_CACHED = {
+    "Cache-Control": "no-cache, no-store",
+    "Pragma": "no-cache",
+    "Expires": "Thu, 01 Jan 1970 00:00:00 GMT",
+}
+
+
+class AuthorizationServer:
+    """Answer everything under ``/services/oauth2``, ``/id`` and ``/.well-known``."""
+
+    def __init__(
+        self,
+        apps: AppRegistry,
+        tokens: TokenBook,
+        directory: Directory,
+        clock: Clock,
+        statistics: Statistics,
+    ) -> None:
+        self.base_url = ""
+        self.apps = apps
+        self.tokens = tokens
+        self.grants = Grants(apps, tokens, directory, clock)
+        self._directory = directory
+        self._clock = clock
+        self._statistics = statistics
+        self._endpoints: dict[tuple[str, ...], Callable[[Request], Response]] = {
+            ("services", "oauth2", "token"): self._token,
+            ("services", "oauth2", "revoke"): self._revoke,
+            ("services", "oauth2", "introspect"): self._introspect,
+            ("services", "oauth2", "userinfo"): self._userinfo,
+            (".well-known", "openid-configuration"): self._discovery,
+            ("id", "keys"): self._keys,
+        }
+
+    def handle(self, request: Request) -> Response | None:
+        """Answer a request for one of the endpoints; None when it is for somebody else."""
+        endpoint = self._endpoints.get(request.segments)
+        if endpoint is None:
+            if request.segments[:1] == ("id",):
+                return self._identity(request)
+            return None
+        try:
+            return endpoint(request)
+        except OAuthError as error:
+            return json_answer(error.status, error.body(), _NOT_CACHED)
+
+    def _token(self, request: Request) -> Response:
+        if request.method != "POST":
+            raise invalid_request("must use HTTP POST")
+        form = request.form()
+        kind = grant_name(form.get("grant_type", "none"))
+        try:
+            client = ClientCredentials.read(request, form)
+            host = request.headers.get("host", "")
+            granted = self.grants.grant(TokenRequest(form, client, host, self.base_url))
+        except OAuthError as error:
+            self._statistics.refused_login(kind, error.error)
+            raise
+        self._statistics.login(kind)
+        return json_answer(200, self._token_body(granted), _NOT_CACHED)
+
+    def _token_body(self, granted: Granted) -> dict[str, str]:
+        session = granted.session
+        url = identity_url(self.base_url, self._directory.org_id, session.user_id)
+        issued_at = str(int(session.issued_at * 1000))
+        key, message = granted.app.client_secret.encode(), f"{url}{issued_at}".encode()
+        signature = base64.b64encode(hmac.new(key, message, hashlib.sha256).digest())
+        body = {
+            "access_token": session.token,
+            "signature": signature.decode("ascii"),
+            "scope": session.scope,
+            "instance_url": self.base_url,
+            "id": url,
+            "token_type": "Bearer",
+            "issued_at": issued_at,
+        }
+        if granted.refresh_token is not None:
+            body["refresh_token"] = granted.refresh_token
+        return body
+
+    def _revoke(self, request: Request) -> Response:
+        values = {**request.params(), **request.form()}
+        if not self.tokens.revoke(values.get("token", "")):
+            return _refused_revocation(request)
+        self._statistics.revocations += 1
+        return empty_answer(200, _NOT_CACHED)
+
+    def _introspect(self, request: Request) -> Response:
+        if request.method != "POST":
+            raise invalid_request("must use HTTP POST")
+        form = request.form()
+        client = ClientCredentials.read(request, form)
+        if client.client_id is None:
+            raise unknown_client()
+        app = client.proven_app(self.apps)
+        session = self.tokens.peek(form.get("token", ""))
+        if session is None or session.client_id != app.client_id:
+            return json_answer(200, {"active": False}, _NOT_CACHED)
+        body = {
+            "active": True,
+            "scope": session.scope,
+            "client_id": session.client_id,
+            "username": session.username,
+            "sub": identity_url(self.base_url, self._directory.org_id, session.user_id),
+            "token_type": "access_token",
+            "exp": self.tokens.expires_at(session),
+            "iat": int(session.issued_at),
+            "nbf": int(session.issued_at),
+        }
+        return json_answer(200, body, _NOT_CACHED)
+
+    def _userinfo(self, request: Request) -> Response:
+        person = self._person_of(request)
+        if isinstance(person, Response):
+            return person
+        org_id = self._directory.org_id
+        return json_answer(200, openid_claims(person, org_id, self.base_url, self._clock.now()))
+
+    def _identity(self, request: Request) -> Response:
+        person = self._person_of(request)
+        if isinstance(person, Response):
+            return person
+        org_id = self._directory.org_id
+        asked = request.segments[1:]
+        if len(asked) != 2 or asked[0][:15] != org_id[:15]:  # noqa: PLR2004 - org and user
+            return text_answer(403, "Wrong_Org")
+        shown = self._directory.by_id(asked[1])
+        if shown is None:
+            return text_answer(404, "Bad_Id")
+        document = identity_document(shown, org_id, self.base_url, self._clock.now())
+        return json_answer(200, document)
+
+    def _person_of(self, request: Request) -> Person | Response:
+        token = bearer_token(request.headers) or request.params().get("oauth_token")
+        if not token:
+            return text_answer(403, "Missing_OAuth_Token")
+        session = self.tokens.use(token)
+        person = None if session is None else self._directory.by_id(session.user_id)
+        return text_answer(403, "Bad_OAuth_Token") if person is None else person
+
+    def _discovery(self, request: Request) -> Response:
+        del request
+        return json_answer(200, discovery_document(self.base_url))
+
+    def _keys(self, request: Request) -> Response:
+        # No ID tokens are issued, so there is no key to verify them with.
+        del request
+        return json_answer(200, {"keys": []})
+
+
+def bearer_token(headers: Mapping[str, str]) -> str | None:
+    """The token of an Authorization header; both schemes of the platform count."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() in {"bearer", "oauth"} and token else None
+
+
+def _refused_revocation(request: Request) -> Response:
+    error = OAuthError("unsupported_token_type", "this token type is not supported")
+    if "json" in request.headers.get("accept", ""):
+        return json_answer(400, error.body(), _NOT_CACHED)
+    headers = {"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8", **_NOT_CACHED}
+    return Response(400, headers, urlencode(error.body()).encode("ascii"))

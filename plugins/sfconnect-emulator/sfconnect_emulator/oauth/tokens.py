@@ -1,0 +1,153 @@
+"""Access and refresh tokens: issued, used, expired, rotated, revoked."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sfconnect_emulator.clock import Clock
+
+
+@dataclass(slots=True)
+class Session:
+    """What an access token stands for. ``family`` is the refresh grant it came from, if any."""
+
+    token: str = field(repr=False)
+    client_id: str
+    user_id: str
+    username: str
+    scope: str
+    issued_at: float
+    last_used: float
+    family: str | None = None
+
+
+@dataclass(slots=True)
+class RefreshGrant:
+    """One approval by a user; ``current`` is the only refresh token of it that still works."""
+
+    family: str
+    client_id: str
+    user_id: str
+    username: str
+    scope: str
+    current: str | None = field(repr=False)
+
+
+class TokenBook:
+    """Every token of one org.
+
+    A session lives ``ttl_s`` seconds after its last use, as the platform's idle time-out does;
+    nothing tells a client beforehand when that will be.
+    """
+
+    def __init__(self, clock: Clock, org_id: str, ttl_s: float) -> None:
+        self.ttl_s = ttl_s
+        self._clock = clock
+        self._prefix = org_id[:15]
+        self._sessions: dict[str, Session] = {}
+        self._grants: dict[str, RefreshGrant] = {}
+        self._by_refresh_token: dict[str, str] = {}
+
+    def open(
+        self, client_id: str, user_id: str, username: str, scope: str, family: str | None = None
+    ) -> Session:
+        """Issue an access token."""
+        now = self._clock.time()
+        token = f"{self._prefix}!{_opaque(96)}"
+        session = Session(token, client_id, user_id, username, scope, now, now, family)
+        self._sessions[token] = session
+        return session
+
+    def use(self, token: str) -> Session | None:
+        """Find a live session and extend it; None for unknown, revoked and expired tokens."""
+        session = self.peek(token)
+        if session is not None:
+            session.last_used = self._clock.time()
+        return session
+
+    def peek(self, token: str) -> Session | None:
+        """Find a live session without counting this as a use."""
+        session = self._sessions.get(token)
+        if session is None:
+            return None
+        if self._clock.time() - session.last_used >= self.ttl_s:
+            del self._sessions[token]
+            return None
+        return session
+
+    def expires_at(self, session: Session) -> int:
+        """When the session ends if it is not used again, in seconds since the epoch."""
+        return int(session.last_used + self.ttl_s)
+
+    def live(self) -> Iterator[Session]:
+        """Every session that would be accepted now."""
+        return iter([one for token in list(self._sessions) if (one := self.peek(token))])
+
+    def approve(
+        self, client_id: str, user_id: str, username: str, scope: str, token: str | None = None
+    ) -> RefreshGrant:
+        """Record an approval and issue its first refresh token (or register a given one)."""
+        first = token or f"5Aep861{_opaque(80)}"
+        family = f"approval-{len(self._grants) + 1}"
+        grant = RefreshGrant(family, client_id, user_id, username, scope, first)
+        self._grants[grant.family] = grant
+        self._by_refresh_token[first] = grant.family
+        return grant
+
+    def refresh_grant(self, token: str) -> RefreshGrant | None:
+        """The approval behind a refresh token that still works.
+
+        Showing a token that was rotated away revokes the approval and its sessions: somebody
+        holds a copy that he should not have.
+        """
+        family = self._by_refresh_token.get(token)
+        grant = None if family is None else self._grants.get(family)
+        if grant is None or grant.current is None:
+            return None
+        if grant.current != token:
+            self._end(grant)
+            return None
+        return grant
+
+    def rotate(self, grant: RefreshGrant) -> str:
+        """Replace the refresh token of an approval; the old one is dead from here on."""
+        fresh = f"5Aep861{_opaque(80)}"
+        grant.current = fresh
+        self._by_refresh_token[fresh] = grant.family
+        return fresh
+
+    def revoke(self, token: str) -> bool:
+        """Revoke an access token alone, or a refresh token with all its access tokens."""
+        if self._sessions.pop(token, None) is not None:
+            return True
+        family = self._by_refresh_token.get(token)
+        grant = None if family is None else self._grants.get(family)
+        if grant is None or grant.current is None:
+            return False
+        self._end(grant)
+        return True
+
+    def revoke_sessions(self) -> int:
+        """Kill every access token; refresh tokens stay. Returns how many were alive."""
+        count = sum(1 for _ in self.live())
+        self._sessions.clear()
+        return count
+
+    def revoke_everything(self) -> int:
+        """Kill every access and refresh token. Returns how many access tokens were alive."""
+        for grant in self._grants.values():
+            grant.current = None
+        return self.revoke_sessions()
+
+    def _end(self, grant: RefreshGrant) -> None:
+        grant.current = None
+        doomed = [one.token for one in self._sessions.values() if one.family == grant.family]
+        for token in doomed:
+            del self._sessions[token]
+
+
+def _opaque(length: int) -> str:
+    # Salesforce's tokens hold letters, digits, dots and underscores only.
+    return secrets.token_urlsafe(length)[:length].replace("-", ".")

@@ -1,0 +1,1 @@
+"""The REST API of the org: everything under ``/services/data``."""
