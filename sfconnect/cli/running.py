@@ -1,0 +1,91 @@
+"""Run the asynchronous part of a command, on a connection made from the common options."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sfconnect.cli.common import Common
+from sfconnect.cli.failures import Interrupted, Terminated
+from sfconnect.cli.logs import start_logging
+from sfconnect.instrumentation import Event, EventHook, RetryScheduled, StructlogHook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sfconnect.salesforce.client import Salesforce
+
+T = TypeVar("T")
+
+
+def connect(common: Common, *, hooks: Iterable[EventHook] = ()) -> Salesforce:
+    """Describe the connection that the options name; it is made with ``async with``."""
+    from sfconnect.salesforce.client import Salesforce  # not for --help
+
+    options: dict[str, Any] = {"login_url": common.login_url} if common.login_url else {}
+    listening = [*hooks, *_own_hooks(common)]
+    return Salesforce.connect(common.auth, profile=common.profile, hooks=listening, **options)
+
+
+def _own_hooks(common: Common) -> list[EventHook]:
+    if common.log_level:
+        return [StructlogHook()]
+    return [tell_of_retries] if sys.stderr.isatty() else []
+
+
+def tell_of_retries(event: Event, /) -> None:
+    """Tell a person on a terminal why nothing seems to happen."""
+    if isinstance(event, RetryScheduled):
+        wait_s = event.wait_ms / 1000
+        click.secho(f"{event.reason}; trying again in {wait_s:.1f} s", dim=True, err=True)
+
+
+def run_async(common: Common, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine to its end.
+
+    Ctrl-C and SIGTERM cancel it, so that it can put things in order, and then end the command.
+
+    Raises:
+        Interrupted: Ctrl-C.
+        Terminated: SIGTERM.
+    """
+    start_logging(common)
+    asked_to_end: list[int] = []
+
+    async def supervised() -> T:
+        with _sigterm_cancels(asked_to_end):
+            return await main()
+
+    try:
+        return asyncio.run(supervised())
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    except asyncio.CancelledError:
+        if asked_to_end:
+            raise Terminated from None
+        raise
+
+
+@contextmanager
+def _sigterm_cancels(asked: list[int]) -> Iterator[None]:
+    task = asyncio.current_task()
+    if sys.platform == "win32" or task is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        asked.append(signal.SIGTERM)
+        task.cancel()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
