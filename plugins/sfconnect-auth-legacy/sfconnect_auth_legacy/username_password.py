@@ -1,0 +1,85 @@
+"""The OAuth flow that sends a user's password."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sfconnect import Secret
+from sfconnect.auth import AuthContext, Credentials, coerce_secrets, option
+from sfconnect_auth_legacy.hosts import host_of, login_base
+from sfconnect_auth_legacy.oauth import check_revoked, form_request, read_token
+from sfconnect_auth_legacy.refusals import Attempt
+from sfconnect_auth_legacy.retirement import OAUTH_FLOW, warn_once
+
+
+@dataclass(frozen=True, slots=True)
+class UsernamePassword:
+    """Log in with a username and a password (OAuth); retired on 20 February 2027."""
+
+    plugin_api: ClassVar[int] = 1
+
+    login_url: str = option(
+        help="My Domain of the org, or login or test.salesforce.com.",
+        example="https://acme.my.salesforce.com",
+    )
+    client_id: str = option(help="Consumer key of the connected app.")
+    username: str = option(help="Login name of the user to act as.", example="ada@example.com")
+    password: Secret | str = option(help="Password of the user.", secret=True)
+    client_secret: Secret | str | None = option(
+        help="Consumer secret of the connected app, where it requires one.",
+        secret=True,
+        default=None,
+    )
+    security_token: Secret | str | None = option(
+        help="Security token of the user; none is needed from a trusted IP range.",
+        secret=True,
+        default=None,
+    )
+
+    def __post_init__(self) -> None:
+        warn_once(OAUTH_FLOW)
+        coerce_secrets(self)
+        object.__setattr__(self, "login_url", login_base(self.login_url))
+
+    async def authenticate(self, context: AuthContext) -> Credentials:
+        """Log in. The answer has no refresh token: each renewal is a login of its own.
+
+        Raises:
+            AuthError: The login was refused, with what to change.
+            HostNotAllowedError: The answer names an API address that is not Salesforce's.
+        """
+        fields = {
+            "grant_type": "password",
+            "client_id": self.client_id,
+            "client_secret": reveal(self.client_secret),
+            "username": self.username,
+            "password": reveal(self.password) + reveal(self.security_token),
+        }
+        response = await context.send(form_request(self._url("token"), fields))
+        return read_token(
+            response, self._attempt(), login_url=self.login_url, now=context.clock.time()
+        )
+
+    async def revoke(self, context: AuthContext, credentials: Credentials) -> None:
+        """End the session.
+
+        Raises:
+            AuthError: The server refused.
+        """
+        token = credentials.access_token.reveal()
+        response = await context.send(form_request(self._url("revoke"), {"token": token}))
+        check_revoked(response, self._attempt(token))
+
+    def _url(self, endpoint: str) -> str:
+        return f"{self.login_url}/services/oauth2/{endpoint}"
+
+    def _attempt(self, *more: str) -> Attempt:
+        password, token = reveal(self.password), reveal(self.security_token)
+        secrets = (password + token, password, token, reveal(self.client_secret), *more)
+        return Attempt("username-password", host_of(self.login_url), self.username, secrets)
+
+
+def reveal(value: Secret | str | None) -> str:
+    """The text of a secret option, which ``coerce_secrets`` has wrapped; empty for None."""
+    return value.reveal() if isinstance(value, Secret) else value or ""

@@ -1,0 +1,78 @@
+"""The password flow against an emulated org, over real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sfconnect import Salesforce
+from sfconnect.errors import AuthConfigurationError, InvalidCredentialsError
+from sfconnect_auth_legacy import UsernamePassword
+from sfconnect_emulator import Emulator
+
+
+@pytest.fixture
+async def org() -> AsyncIterator[Emulator]:
+    async with Emulator(rows={"Account": 3}) as running:
+        yield running
+
+
+def strategy_for(org: Emulator, **changes: str) -> UsernamePassword:
+    announced = org.announcement
+    options = {
+        "login_url": announced.login_url,
+        "client_id": announced.client_id,
+        "client_secret": announced.client_secret,
+        "username": announced.username,
+        "password": announced.password,
+        "security_token": announced.security_token,
+    }
+    return UsernamePassword(**{**options, **changes})
+
+
+async def test_a_password_opens_a_session_that_queries(org: Emulator) -> None:
+    async with Salesforce.connect(strategy_for(org)) as sf:
+        rows = [row async for row in sf.query("SELECT Id FROM Account")]
+
+    assert len(rows) == 3
+
+
+async def test_a_session_that_ends_is_followed_by_another_login(org: Emulator) -> None:
+    async with Salesforce.connect(strategy_for(org)) as sf:
+        await sf.limits()
+        org.control.revoke_tokens()
+        await sf.limits()
+
+    logins = org.control.statistics()["logins"]
+    assert logins == {"password": 2}
+
+
+@pytest.mark.parametrize("changes", [{"password": "wrong"}, {"security_token": ""}])
+async def test_a_wrong_password_and_a_missing_token_are_the_same_refusal(
+    org: Emulator, changes: dict[str, str]
+) -> None:
+    async with Salesforce.connect(strategy_for(org, **changes)) as sf:
+        with pytest.raises(InvalidCredentialsError) as caught:
+            await sf.limits()
+
+    assert caught.value.code == "invalid_grant"
+    assert "Login History" in (caught.value.hint or "")
+
+
+async def test_an_app_without_the_flow_says_that_it_is_retired(org: Emulator) -> None:
+    org.control.change_app(org.client_id, {"flows": ["client_credentials"]})
+
+    async with Salesforce.connect(strategy_for(org)) as sf:
+        with pytest.raises(AuthConfigurationError) as caught:
+            await sf.limits()
+
+    assert caught.value.docs_key == "flow-retired"
+
+
+async def test_a_wrong_secret_is_told_apart_from_a_wrong_password(org: Emulator) -> None:
+    async with Salesforce.connect(strategy_for(org, client_secret="wrong")) as sf:
+        with pytest.raises(InvalidCredentialsError) as caught:
+            await sf.limits()
+
+    assert caught.value.docs_key == "wrong-client-secret"
