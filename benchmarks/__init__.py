@@ -1,0 +1,1 @@
+"""Measurements of sfconnect against bare aiohttp on loopback. Run ``python -m benchmarks``."""

@@ -1,0 +1,157 @@
+"""Run every measurement and write ``benchmarks/report.md``.
+
+``--quick`` takes fewer and shorter rounds, to see that everything runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import cost, fan_out, logins, throughput
+from benchmarks.clients import bare, ours
+from benchmarks.counters import Counts, count
+from benchmarks.report import Table, markdown, spread
+from benchmarks.static_server import static_server
+
+REPORT = Path(__file__).with_name("report.md")
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much to measure."""
+
+    rounds: int
+    requests: int
+    fan_out_calls: int
+    turns: int
+
+
+FULL = Effort(rounds=7, requests=4_000, fan_out_calls=8_000, turns=40)
+QUICK = Effort(rounds=2, requests=800, fan_out_calls=8_000, turns=5)
+
+
+async def counters(_: Effort) -> Table:
+    """Python calls per warm GET, and own frames on the way to the socket."""
+    with static_server() as url:
+        async with bare(url) as fetch:
+            alone = await count(fetch)
+        async with ours(url) as fetch:
+            own = await count(fetch)
+    return Table(
+        "Calls per warm GET",
+        "Events of the kind `call` that `sys.setprofile` reports (Python functions entered, "
+        "coroutines resumed, of every package) over 500 GETs one after the other on a warm "
+        "connection, each answer decoded, divided by 500. Own frames: the most frames of "
+        "sfconnect on the stack when asyncio's transport is asked to write. "
+        "Gates: at most 330 calls and 8 frames.",
+        ["client", "Python calls", "of them sfconnect's", "own frames to the socket"],
+        [_counts("bare aiohttp", alone), _counts("sfconnect", own)],
+    )
+
+
+def _counts(name: str, counts: Counts) -> list[str]:
+    return [name, f"{counts.python_calls:.0f}", f"{counts.own_calls:.0f}", str(counts.own_frames)]
+
+
+async def cpu(effort: Effort) -> Table:
+    """CPU per call against bare aiohttp."""
+    costs = [
+        await cost.measure(concurrency, rounds=effort.rounds, requests=effort.requests)
+        for concurrency in (1, 16, 64)
+    ]
+    return Table(
+        "CPU per call",
+        f"User and system time of the client's process over {effort.requests} GETs of 1 kB, "
+        f"answers decoded by msgspec in both; {effort.rounds} rounds. Bar: 1.5 times.",
+        ["tasks", "bare aiohttp, ms", "sfconnect, ms", "ratio"],
+        [
+            [str(c.concurrency), f"{c.bare_ms:.3f}", f"{c.own_ms:.3f}", spread(c.ratios)]
+            for c in costs
+        ],
+    )
+
+
+async def queues(effort: Effort) -> Table:
+    """CPU per call against the length of the line."""
+    lengths = [100, 1_000, 8_000]
+    rows = await fan_out.measure(lengths, calls=effort.fan_out_calls, rounds=effort.rounds)
+    return Table(
+        "Fan-out: calls under way on 100 connections",
+        f"`fan_out` of {effort.fan_out_calls} calls with `concurrency` set to the number under "
+        "way; all but 100 of them wait in line. Bar: 8,000 cost at most 1.3 times what 100 cost.",
+        ["under way", "CPU per call, ms", "calls/s", "against 100"],
+        [
+            [
+                f"{row.under_way:,}",
+                f"{row.cpu_ms:.3f}",
+                f"{row.calls_per_s:,.0f}",
+                spread(row.ratios),
+            ]
+            for row in rows
+        ],
+    )
+
+
+async def rates(effort: Effort) -> Table:
+    """Calls per second at 50 ms latency."""
+    rows = [
+        await throughput.measure(in_flight, rounds=effort.rounds, turns=effort.turns)
+        for in_flight in (64, 128)
+    ]
+    return Table(
+        f"Throughput at {throughput.LATENCY_MS} ms latency",
+        "Ideal is the number in flight divided by the latency. aiohttp: one task for each call "
+        "in flight. sfconnect: one `fan_out`. Bar: 0.97 of aiohttp's.",
+        ["in flight", "bare aiohttp, calls/s (of ideal)", "sfconnect (of ideal)", "ratio"],
+        [
+            [
+                str(row.in_flight),
+                f"{row.bare_per_s:,.0f} ({row.bare_per_s / row.ideal_per_s:.0%})",
+                f"{row.own_per_s:,.0f} ({row.own_per_s / row.ideal_per_s:.0%})",
+                spread(row.ratios),
+            ]
+            for row in rows
+        ],
+    )
+
+
+async def expiry(_: Effort) -> Table:
+    """Logins when a token dies under many callers."""
+    rows = await logins.measure()
+    return Table(
+        "Logins per expiry",
+        "Against `sfconnect-emulator`, over sockets, logging in by client credentials; logins "
+        "are those that the emulator counted. Bar: 1 each.",
+        ["situation", "callers", "logins"],
+        [[row.situation, str(row.callers), str(row.logins)] for row in rows],
+    )
+
+
+MEASUREMENTS: list[Callable[[Effort], Awaitable[Table]]] = [counters, cpu, queues, rates, expiry]
+
+
+async def run(effort: Effort) -> str:
+    """Measure one after the other, saying what is under way, and render the report."""
+    tables = []
+    for measurement in MEASUREMENTS:
+        print(f"{measurement.__doc__}", file=sys.stderr, flush=True)
+        tables.append(await measurement(effort))
+    return markdown(tables)
+
+
+def main() -> None:
+    """Read the arguments, run, write and print the report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    report = asyncio.run(run(QUICK if parser.parse_args().quick else FULL))
+    REPORT.write_text(report, encoding="utf-8")
+    print(report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What a call costs when many wait in line for a connection: it should not grow with the line."""
+
+from __future__ import annotations
+
+import gc
+import time
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.clients import PATH, salesforce
+from benchmarks.static_server import static_server
+from sfconnect import Salesforce
+
+CONNECTIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Cost per call with so many calls under way on 100 connections.
+
+    ``ratios`` are, round by round, against the first number measured in the same round.
+    """
+
+    under_way: int
+    cpu_ms: float
+    calls_per_s: float
+    ratios: tuple[float, ...]
+
+
+async def measure(under_way: list[int], *, calls: int, rounds: int) -> list[Queued]:
+    """Fan the same number of calls out with each number under way, in turns."""
+    samples: dict[int, list[tuple[float, float]]] = {number: [] for number in under_way}
+    with static_server() as url:
+        async with salesforce(url, connections=CONNECTIONS) as client:
+            await _fan_out(client, CONNECTIONS, calls=CONNECTIONS * 5)
+            for _ in range(rounds):
+                for number in under_way:
+                    samples[number].append(await _fan_out(client, number, calls=calls))
+    base = [cpu for cpu, _ in samples[under_way[0]]]
+    return [
+        Queued(
+            number,
+            median(cpu for cpu, _ in pairs),
+            median(rate for _, rate in pairs),
+            tuple(cpu / first for (cpu, _), first in zip(pairs, base, strict=True)),
+        )
+        for number, pairs in samples.items()
+    ]
+
+
+async def _fan_out(client: Salesforce, concurrency: int, *, calls: int) -> tuple[float, float]:
+    """Send the calls; give CPU milliseconds per call and calls per second."""
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    requests = (client.request("GET", PATH) for _ in range(calls))
+    async with client.fan_out(requests, concurrency=concurrency) as outcomes:
+        async for outcome in outcomes:
+            outcome.unwrap()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    return cpu * 1000 / calls, calls / wall
