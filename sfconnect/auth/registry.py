@@ -7,6 +7,7 @@ there are no entry points (frozen apps), or in tests, :meth:`Registry.register` 
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, field, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
 from inspect import iscoroutinefunction
@@ -25,6 +26,8 @@ _T = TypeVar("_T")
 OWN_DISTRIBUTION: Final = "sfconnect"
 APPLICATION: Final = "application"
 """What stands for a distribution where a program registered a class itself."""
+SLOW_S: Final = 0.5
+"""An import that takes longer is felt by whoever waits for a command to begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +67,18 @@ class PluginReport:
     summary: str
     """First line of the class's docstring; empty where it could not be imported."""
     error: PluginError | None
+    import_s: float = 0.0
+    """How long its import took; next to nothing where its module was there already."""
 
     @property
     def ok(self) -> bool:
         """Whether its name can be used."""
         return self.error is None
+
+    @property
+    def slow(self) -> bool:
+        """Whether it works, but keeps everybody waiting who uses it."""
+        return self.ok and self.import_s > SLOW_S
 
 
 class Registry(Generic[_T]):
@@ -239,12 +249,13 @@ class Registry(Generic[_T]):
         return None
 
     def _report(self, entry: PluginEntry) -> PluginReport:
-        summary, problem = "", None
+        summary, problem, began = "", None, time.monotonic()
         try:
             summary = _first_line(self._load(entry))
             self._find(entry.name)
         except PluginError as error:
             problem = error
+        import_s = time.monotonic() - began
         return PluginReport(
             self.group,
             entry.name,
@@ -253,6 +264,7 @@ class Registry(Generic[_T]):
             entry.value,
             summary,
             problem,
+            import_s,
         )
 
 
