@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any
 from sfconnect.testing.clock import FakeClock
 from sfconnect.testing.senders import ScriptedSender, answer
 from sfconnect.testing.strategies import ScriptedStrategy
-from sfconnect.testing.token_server import FakeTokenServer
+from sfconnect.testing.token_server import FakeTokenServer, RotatingTokenServer
 
 if TYPE_CHECKING:
     from sfconnect.testing.conformance import StrategyConformance, TokenEndpointConformance
+    from sfconnect.testing.rotation import RotationConformance
     from sfconnect.testing.signers import SignerConformance
     from sfconnect.testing.stores import StoreConformance
 
 __all__ = [
     "FakeClock",
     "FakeTokenServer",
+    "RotatingTokenServer",
+    "RotationConformance",
     "ScriptedSender",
     "ScriptedStrategy",
     "SignerConformance",
@@ -31,6 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "RotationConformance": "sfconnect.testing.rotation",
     "SignerConformance": "sfconnect.testing.signers",
     "StoreConformance": "sfconnect.testing.stores",
     "StrategyConformance": "sfconnect.testing.conformance",

@@ -21,28 +21,35 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import io
+import json
 import logging
 import os
 import pickle
 import socket
 import subprocess
+import sys
+import warnings
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
 from sfconnect._types import Secret
-from sfconnect.auth.base import AuthContext, AuthStrategy, Credentials
+from sfconnect.auth.base import AuthContext, AuthStrategy, Credentials, StoredToken
 from sfconnect.auth.manager import CredentialManager
-from sfconnect.auth.options import build, options_of
-from sfconnect.auth.store import identity_key, secrets_of
+from sfconnect.auth.options import build, options_of, variables_of
+from sfconnect.auth.registry import Registry
+from sfconnect.auth.resolve import resolve
+from sfconnect.auth.store import MemoryStore, identity_key, secrets_of
 from sfconnect.config import Value
 from sfconnect.errors import (
     AuthConfigurationError,
     AuthError,
     LoginRateLimited,
     SfConnectError,
+    TokenStoreError,
     TransientAuthError,
 )
 from sfconnect.instrumentation import Emitter, Event
@@ -108,6 +115,48 @@ class StrategyConformance:
     async def test_options_make_an_equal_strategy(self, strategy: AuthStrategy) -> None:
         """Profiles and the environment give plain text; it has to mean the same."""
         assert _rebuilt(strategy) == strategy
+
+    async def test_the_environment_makes_an_equal_strategy(
+        self, strategy: AuthStrategy, tmp_path: Path
+    ) -> None:
+        """What is set as ``SFCONNECT_…`` means what it means as an argument."""
+        texts = {name: _text(name, value) for name, value in _written(strategy).items()}
+        environ = {variables_of(name): text for name, text in texts.items()}
+
+        registry = _registry(strategy)
+        made = await asyncio.to_thread(
+            resolve, _NAME, environ=environ, cwd=tmp_path, registry=registry
+        )
+
+        assert made.strategy == strategy
+
+    async def test_a_profile_makes_an_equal_strategy(
+        self, strategy: AuthStrategy, tmp_path: Path
+    ) -> None:
+        """What stands in ``sfconnect.toml`` means what it means as an argument."""
+        lines = [f"{name} = {_toml(value)}" for name, value in _written(strategy).items()]
+        text = "\n".join(["[profiles.p]", f'auth = "{_NAME}"', *lines])
+        await asyncio.to_thread(_write_private, tmp_path / "sfconnect.toml", text)
+
+        registry = _registry(strategy)
+        made = await asyncio.to_thread(
+            resolve, profile="p", environ={}, cwd=tmp_path, registry=registry
+        )
+
+        assert made.strategy == strategy
+
+    async def test_importing_it_loads_no_http_client(self, strategy: AuthStrategy) -> None:
+        """A listing of plugins must stay quick; heavy packages belong into ``authenticate``."""
+        code = (
+            f"import sys; sys.path[:] = {sys.path!r}; import {type(strategy).__module__}\n"
+            f"print(*sorted(set(sys.modules) & {_HTTP_CLIENTS!r}))"
+        )
+
+        command = [sys.executable, "-c", code]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == []
 
     async def test_options_cannot_be_changed(self, strategy: AuthStrategy) -> None:
         """Its identity is a key of stores, so it has to stay what it is."""
@@ -191,6 +240,32 @@ class StrategyConformance:
         assert (await staying).access_token
         assert leaving.cancelled()
 
+    async def test_it_belongs_to_no_event_loop(self, strategy: AuthStrategy) -> None:
+        """Programs call ``asyncio.run`` more than once, and have loops in threads."""
+        for _ in range(2):
+            credentials = await asyncio.to_thread(asyncio.run, _log_in(strategy))
+            assert credentials.access_token
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+    async def test_it_works_in_a_forked_child(self, strategy: AuthStrategy) -> None:
+        """Servers fork their workers after they have read their settings."""
+        child = _fork_and_log_in(strategy)
+
+        _, status = await asyncio.to_thread(os.waitpid, child, 0)
+
+        assert os.waitstatus_to_exitcode(status) == 0
+
+    async def test_credentials_that_cannot_be_stored_are_used(
+        self, strategy: AuthStrategy, pool: ConnectionPool
+    ) -> None:
+        """A full disk must not cost the login that has just been made."""
+        made = CredentialManager(strategy, send=pool.send, store=BrittleStore())
+
+        credentials = await made.get()
+        await made.aclose()
+
+        assert credentials.access_token
+
 
 class TokenEndpointConformance(StrategyConformance):
     """What is asked of a strategy that sends one request to an OAuth token endpoint."""
@@ -245,6 +320,31 @@ class TokenEndpointConformance(StrategyConformance):
 
         assert told.expires_at == pytest.approx(context.clock.time() + 600)
         assert untold.expires_at is None
+
+    @pytest.mark.parametrize("drift_s", [-600.0, 600.0])
+    async def test_a_servers_wrong_clock_changes_no_life(
+        self,
+        token_server: FakeTokenServer,
+        strategy: AuthStrategy,
+        context: AuthContext,
+        drift_s: float,
+    ) -> None:
+        """``expires_in`` is a length of time, whatever either clock shows."""
+        token_server.drift_s = drift_s
+        body = {"access_token": "t", "instance_url": token_server.url, "expires_in": 600}
+        token_server.script(answer(body))
+
+        credentials = await strategy.authenticate(context)
+
+        assert credentials.expires_at == pytest.approx(context.clock.time() + 600, abs=5)
+
+    async def test_an_answer_that_drips_is_read_to_its_end(
+        self, token_server: FakeTokenServer, strategy: AuthStrategy, context: AuthContext
+    ) -> None:
+        """Networks cut answers into pieces of any size."""
+        token_server.drip_s = 0.0001
+
+        assert (await strategy.authenticate(context)).access_token
 
     async def test_a_redirect_is_not_followed(
         self, token_server: FakeTokenServer, strategy: AuthStrategy, context: AuthContext
@@ -387,6 +487,88 @@ def _as_dataclass(strategy: AuthStrategy) -> Any:
 
 def _options_of(strategy: AuthStrategy) -> dict[str, Any]:
     return {spec.name: getattr(strategy, spec.name) for spec in options_of(type(strategy))}
+
+
+class BrittleStore(MemoryStore):
+    """A store whose disk is full: everything can be read, and only the second write works."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures = 0
+
+    async def compare_and_swap(
+        self, key: str, expected: int | None, credentials: Credentials
+    ) -> StoredToken | None:
+        """Fail the first time."""
+        if not self.failures:
+            self.failures += 1
+            raise TokenStoreError("The disk is full.")
+        return await super().compare_and_swap(key, expected, credentials)
+
+
+async def _log_in(strategy: AuthStrategy) -> Credentials:
+    pool = await asyncio.to_thread(ConnectionPool, proxies_from_environment=False)
+    async with pool:
+        return await strategy.authenticate(_context(pool.send))
+
+
+def _fork_and_log_in(strategy: AuthStrategy) -> int:
+    """Start a child that logs in and ends with 0 if it can."""
+    with warnings.catch_warnings():
+        # That a program with threads should not fork is true, and they do it all the same.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        code = 0 if asyncio.run(_log_in(strategy)).access_token else 1
+    finally:
+        os._exit(code)
+
+
+_NAME = "strategy-under-test"
+_HTTP_CLIENTS = {"aiohttp", "botocore", "httpx", "requests", "urllib3"}
+
+
+def _registry(strategy: AuthStrategy) -> Registry[AuthStrategy]:
+    """A registry that knows the class of the strategy under a name, and nothing else."""
+    registry: Registry[AuthStrategy] = Registry("tests", ("authenticate",), discover=lambda _: ())
+    registry.register(_NAME, type(strategy))
+    return registry
+
+
+def _written(strategy: AuthStrategy) -> dict[str, Any]:
+    """The options that differ from their defaults, as plain values that a file can hold."""
+    written: dict[str, Any] = {}
+    for spec in options_of(type(strategy)):
+        value = getattr(strategy, spec.name)
+        value = value.reveal() if isinstance(value, Secret) else value
+        if value in (None, spec.default):
+            continue
+        items = value if isinstance(value, tuple) else (value,)
+        if not all(isinstance(item, str | int | float | Path) for item in items):
+            pytest.skip(f"option {spec.name} takes objects, which only code can give")
+        written[spec.name] = value
+    return written
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, tuple):
+        pytest.skip(f"option {name} is a list, which a variable may write in ways of its own")
+    return str(value)
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(0o600)
+    path.write_text(text, encoding="utf-8")
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    is_plain = isinstance(value, bool | int | float)
+    return json.dumps(value if is_plain else str(value), ensure_ascii=False)
 
 
 def _rebuilt(strategy: AuthStrategy) -> AuthStrategy:

@@ -13,6 +13,7 @@ from sfconnect.auth import ApiKey, Basic, Chain, ProcessCredentials
 from sfconnect.auth.oauth2 import OAuth2ClientCredentials
 from sfconnect.salesforce.auth import AccessToken, ClientCredentials, JwtBearer, RefreshToken
 from sfconnect.testing.conformance import StrategyConformance, TokenEndpointConformance
+from sfconnect.testing.rotation import RotationConformance
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,12 @@ class TestRefreshToken(TokenEndpointConformance):
         return RefreshToken(
             token_server.url, "canary-id", "canary refresh token", client_secret="canary secret"
         )
+
+
+class TestRefreshTokenThatRotates(RotationConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return RefreshToken(token_server.url, "canary-id", token_server.refresh_token)
 
 
 class TestAccessToken(StrategyConformance):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,17 @@ from sfconnect.auth.base import AuthContext, Credentials
 from sfconnect.auth.manager import CredentialManager
 from sfconnect.auth.oauth2 import OAuth2ClientCredentials
 from sfconnect.auth.options import coerce_secrets, option
-from sfconnect.errors import AuthError
+from sfconnect.errors import AuthError, ConfigurationError, ReauthorizationRequired
 from sfconnect.instrumentation import Emitter
 from sfconnect.messages import Request, Response
-from sfconnect.testing import FakeTokenServer
+from sfconnect.salesforce.auth import RefreshToken
+from sfconnect.testing import FakeTokenServer, RotatingTokenServer
 from sfconnect.testing.conformance import (
     StrategyConformance,
     TokenEndpointConformance,
     _context,
 )
+from sfconnect.testing.rotation import RotationConformance
 from sfconnect.transport import ConnectionPool
 
 SECRET = "canary-secret"
@@ -234,3 +237,107 @@ async def test_a_derived_strategy_gets_the_credentials_of_its_base():
     credentials = await _context(nowhere).child(GOOD)
 
     assert credentials.instance_url == "https://org.example.com"
+
+
+class Stubborn(RefreshToken):
+    """It renews with the token that it was given, although that one has been used."""
+
+    async def refresh(self, context, credentials):
+        return await self.authenticate(context)
+
+
+class Bound(Good):
+    """It keeps a future of the event loop that it was first used in."""
+
+    async def authenticate(self, context):
+        loop = FIRST_LOOP.setdefault("loop", asyncio.get_running_loop())
+        await asyncio.wait_for(loop.create_future(), 0) if loop.is_closed() else None
+        return Credentials(Secret("t"), self.url)
+
+
+FIRST_LOOP: dict[str, asyncio.AbstractEventLoop] = {}
+
+
+class Local(Good):
+    """It works in the process only that made it."""
+
+    async def authenticate(self, context):
+        if os.getpid() != HERE:
+            raise AuthError("this is another process")
+        return Credentials(Secret("t"), self.url)
+
+
+HERE = os.getpid()
+
+
+async def test_being_bound_to_a_loop_is_noticed():
+    with pytest.raises((RuntimeError, ValueError)):
+        await kit.test_it_belongs_to_no_event_loop(Bound("https://org"))
+
+
+async def test_failing_in_a_forked_child_is_noticed(capfd):
+    with pytest.raises(AssertionError):
+        await kit.test_it_works_in_a_forked_child(Local("https://org"))
+
+
+async def test_an_environment_that_means_something_else_is_noticed(tmp_path):
+    with pytest.raises((AssertionError, ConfigurationError)):
+        await kit.test_the_environment_makes_an_equal_strategy(Picky(7), tmp_path)
+
+
+async def test_a_profile_that_means_something_else_is_noticed(tmp_path):
+    with pytest.raises((AssertionError, ConfigurationError)):
+        await kit.test_a_profile_makes_an_equal_strategy(Relative(Path("token")), tmp_path)
+
+
+@dataclass(frozen=True, slots=True)
+class Picky:
+    number: object = option(help="A number, which its type does not say.")
+
+    async def authenticate(self, context):
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    path: Path = option(help="A file; a profile takes it relative to itself.")
+
+    async def authenticate(self, context):
+        raise NotImplementedError
+
+
+async def test_loading_an_http_client_is_noticed():
+    with pytest.raises(AssertionError):
+        await kit.test_importing_it_loads_no_http_client(heavy())
+
+
+def heavy():
+    """A strategy whose module imports aiohttp, as this one does through the fake server."""
+    return Good("https://org")
+
+
+rotation = RotationConformance()
+
+
+@pytest.fixture
+async def rotating():
+    async with RotatingTokenServer() as running:
+        yield running
+
+
+@pytest.fixture
+def stubborn(rotating):
+    return Stubborn(rotating.url, "app", rotating.refresh_token)
+
+
+async def test_using_a_refresh_token_twice_is_noticed(rotating, stubborn, pool):
+    manager = CredentialManager(stubborn, send=pool.send)
+
+    with pytest.raises(ReauthorizationRequired):
+        await rotation.test_each_renewal_uses_the_newest_token(rotating, manager)
+    await manager.aclose()
+
+
+async def test_forgetting_what_could_not_be_stored_is_noticed(rotating, stubborn, pool):
+    with pytest.raises(ReauthorizationRequired):
+        await rotation.test_a_token_that_could_not_be_stored_is_not_lost(rotating, stubborn, pool)
