@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sfconnect.testing.clock import FakeClock
 from sfconnect.testing.senders import ScriptedSender, answer
 from sfconnect.testing.strategies import ScriptedStrategy
-from sfconnect.testing.token_server import FakeTokenServer, RotatingTokenServer
+from sfconnect.testing.token_server import FakeTokenServer, ReceivedRequest, RotatingTokenServer
 
 if TYPE_CHECKING:
     from sfconnect.testing.conformance import StrategyConformance, TokenEndpointConformance
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FakeClock",
     "FakeTokenServer",
+    "ReceivedRequest",
     "RotatingTokenServer",
     "RotationConformance",
     "ScriptedSender",
