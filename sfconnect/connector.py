@@ -23,7 +23,7 @@ from sfconnect.session import Session, SessionStats
 from sfconnect.transport import ConnectionPool, Tls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -54,6 +54,8 @@ class Connector:
         budget: RetryBudget | None = None,
         hooks: Iterable[EventHook] = (),
         clock: Clock = SYSTEM_CLOCK,
+        prompt: Callable[[str], Awaitable[str]] | None = None,
+        browser: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self._find = find
         self._given_transport = transport
@@ -63,6 +65,8 @@ class Connector:
         self._budget = budget
         self._emitter = Emitter(hooks)
         self._clock = clock
+        self._prompt = prompt
+        self._browser = browser
         self._opening = asyncio.Lock()
         self._transport: Transport | None = None
         self._manager: CredentialManager | None = None
@@ -81,6 +85,8 @@ class Connector:
         budget: RetryBudget | None = None,
         hooks: Iterable[EventHook] = (),
         clock: Clock = SYSTEM_CLOCK,
+        prompt: Callable[[str], Awaitable[str]] | None = None,
+        browser: Callable[[str], Awaitable[bool]] | None = None,
         **options: object,
     ) -> Self:
         """Describe a connection; entering it with ``async with`` makes it.
@@ -97,6 +103,8 @@ class Connector:
             budget: Shared by connections whose retries should count together.
             hooks: Called with each event.
             clock: Time; a test brings its own.
+            prompt: Asks a person, for logins that need one; None where nobody is there.
+            browser: Shows a person a URL; says whether a browser could be opened.
             options: The strategy's options and connection settings, such as ``base_url`` and
                 ``max_connections``; argument before environment before profile before default.
 
@@ -113,6 +121,8 @@ class Connector:
             budget=budget,
             hooks=hooks,
             clock=clock,
+            prompt=prompt,
+            browser=browser,
         )
 
     def _service(self, settings: Settings) -> Service:
@@ -155,6 +165,8 @@ class Connector:
             store=self._store,
             clock=self._clock,
             emitter=self._emitter,
+            prompt=self._prompt,
+            browser=self._browser,
         )
         self._session = Session(
             service,

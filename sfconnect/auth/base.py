@@ -46,7 +46,8 @@ class AuthContext:
     ``send`` carries an unauthenticated request to an absolute URL. It refuses to follow
     redirects, since they could carry the secret elsewhere, and gives every status as an answer.
     ``prompt`` asks a person, and is None where nobody is there: a strategy that needs it then
-    raises ``CredentialUnavailableError``.
+    raises ``CredentialUnavailableError``. So it does without ``browser``, which shows a person a
+    page to log in at, and tells whether a browser could be opened.
     """
 
     send: Callable[[Request], Awaitable[Response]]
@@ -55,6 +56,7 @@ class AuthContext:
     log: Any
     clock: Clock = SYSTEM_CLOCK
     prompt: Callable[[str], Awaitable[str]] | None = None
+    browser: Callable[[str], Awaitable[bool]] | None = None
 
 
 @runtime_checkable

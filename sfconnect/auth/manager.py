@@ -84,6 +84,7 @@ class CredentialManager:
         clock: Time; a test brings its own.
         emitter: Told of each login and each failure.
         prompt: Asks a person, where there is one.
+        browser: Shows a person a URL; says whether a browser could be opened.
         early_s: Seconds before the expiry at which to renew in the background; at most a fifth
             of the token's life.
     """
@@ -97,6 +98,7 @@ class CredentialManager:
         clock: Clock = SYSTEM_CLOCK,
         emitter: Emitter | None = None,
         prompt: Callable[[str], Awaitable[str]] | None = None,
+        browser: Callable[[str], Awaitable[bool]] | None = None,
         early_s: float = 300.0,
     ) -> None:
         self.strategy = strategy
@@ -110,7 +112,12 @@ class CredentialManager:
         self._emitter = emitter or Emitter()
         self._early_s = early_s
         self._context = AuthContext(
-            send=self._send, child=self._child_credentials, log=_log(), clock=clock, prompt=prompt
+            send=self._send,
+            child=self._child_credentials,
+            log=_log(),
+            clock=clock,
+            prompt=prompt,
+            browser=browser,
         )
         self._memory = FailureMemory(clock)
         self._children: list[CredentialManager] = []
@@ -207,6 +214,7 @@ class CredentialManager:
             clock=self._clock,
             emitter=self._emitter,
             prompt=self._context.prompt,
+            browser=self._context.browser,
             early_s=self._early_s,
         )
         self._children.append(made)

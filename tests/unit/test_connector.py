@@ -352,3 +352,52 @@ async def test_a_call_outlives_the_connection_it_was_made_by_and_serves_the_next
 
     async with api:
         assert await call == {"n": 5}
+
+
+# People
+
+
+async def test_a_login_reaches_the_person_that_the_application_names(fake_transport):
+    asked = []
+
+    async def prompt(text: str) -> str:
+        asked.append(text)
+        return "123456"
+
+    async def browser(url: str) -> bool:
+        asked.append(url)
+        return True
+
+    class Asking(ScriptedStrategy):
+        async def authenticate(self, context):
+            assert await context.browser("https://login.example.com/")
+            assert await context.prompt("Code: ") == "123456"
+            return await super().authenticate(context)
+
+    class Derived(Asking):
+        async def authenticate(self, context):
+            await context.child(Asking())
+            return await super().authenticate(context)
+
+    connection = Connector.connect(
+        Derived(), transport=fake_transport(None), base_url=BASE, prompt=prompt, browser=browser
+    )
+    async with connection as api:
+        await api.credentials()
+
+    assert asked == ["https://login.example.com/", "Code: "] * 2
+
+
+async def test_where_nobody_is_there_a_login_is_told_so(fake_transport):
+    class Asking(ScriptedStrategy):
+        async def authenticate(self, context):
+            assert context.prompt is None
+            assert context.browser is None
+            return await super().authenticate(context)
+
+    strategy = Asking()
+    connection = Connector.connect(strategy, transport=fake_transport(None), base_url=BASE)
+    async with connection as api:
+        await api.credentials()
+
+    assert strategy.finished == 1
