@@ -25,6 +25,7 @@ from sfconnect.auth.registry import (
     register,
 )
 from sfconnect.auth.resolve import Resolved, resolve
+from sfconnect.auth.retirement import Retirement, RetirementWarning, warn_of_retirement
 from sfconnect.auth.static import ApiKey, Basic
 
 __all__ = [
@@ -44,6 +45,8 @@ __all__ = [
     "ProcessCredentials",
     "Registry",
     "Resolved",
+    "Retirement",
+    "RetirementWarning",
     "Signer",
     "StoredToken",
     "SupportsRefresh",
@@ -56,4 +59,5 @@ __all__ = [
     "options_of",
     "register",
     "resolve",
+    "warn_of_retirement",
 ]

@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from sfconnect import ConfigurationError, Secret
-from sfconnect.auth import AuthContext, Credentials, coerce_secrets, option
+from sfconnect.auth import (
+    AuthContext,
+    Credentials,
+    coerce_secrets,
+    option,
+    warn_of_retirement,
+)
 from sfconnect.errors import AuthConfigurationError
 from sfconnect_auth_legacy.hosts import host_of, login_base
 from sfconnect_auth_legacy.refusals import Attempt
-from sfconnect_auth_legacy.retirement import SOAP_LOGIN, warn_once
+from sfconnect_auth_legacy.retirement import SOAP_LOGIN
 from sfconnect_auth_legacy.soap import (
     Scope,
     check_logged_out,
@@ -52,7 +58,7 @@ class SoapLogin:
     portal_id: str | None = option(help="Id of the portal, for its users.", default=None)
 
     def __post_init__(self) -> None:
-        warn_once(SOAP_LOGIN)
+        warn_of_retirement(SOAP_LOGIN)
         coerce_secrets(self)
         object.__setattr__(self, "login_url", login_base(self.login_url))
         _check_version(self.soap_version)

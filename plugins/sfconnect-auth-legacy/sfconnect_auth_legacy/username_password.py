@@ -6,11 +6,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sfconnect import Secret
-from sfconnect.auth import AuthContext, Credentials, coerce_secrets, option
+from sfconnect.auth import (
+    AuthContext,
+    Credentials,
+    coerce_secrets,
+    option,
+    warn_of_retirement,
+)
 from sfconnect_auth_legacy.hosts import host_of, login_base
 from sfconnect_auth_legacy.oauth import check_revoked, form_request, read_token
 from sfconnect_auth_legacy.refusals import Attempt
-from sfconnect_auth_legacy.retirement import OAUTH_FLOW, warn_once
+from sfconnect_auth_legacy.retirement import OAUTH_FLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class UsernamePassword:
     )
 
     def __post_init__(self) -> None:
-        warn_once(OAUTH_FLOW)
+        warn_of_retirement(OAUTH_FLOW)
         coerce_secrets(self)
         object.__setattr__(self, "login_url", login_base(self.login_url))
 

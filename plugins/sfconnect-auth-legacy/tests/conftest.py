@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sfconnect.auth import AuthContext, Credentials
+from sfconnect.auth import AuthContext, Credentials, RetirementWarning
 from sfconnect.testing import FakeClock, FakeTokenServer
 from sfconnect.transport import ConnectionPool
 from sfconnect_auth_legacy import SoapLogin, UsernamePassword
@@ -24,7 +24,7 @@ def anyio_backend() -> str:
 def _warned() -> None:
     """Use up the warning of each flow; what it is like is tested in a process of its own."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", RetirementWarning)
         UsernamePassword(HOST, "id", "ada@example.com", "password")
         SoapLogin(HOST, "ada@example.com", "password")
 
