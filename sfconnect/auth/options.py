@@ -139,6 +139,11 @@ def coerce_secrets(strategy: object) -> None:
             object.__setattr__(strategy, spec.name, Secret(text))
 
 
+def as_secret(value: Secret | str) -> Secret:
+    """Narrow the type of a secret option, which :func:`coerce_secrets` has wrapped."""
+    return value if isinstance(value, Secret) else Secret(value)
+
+
 def build(strategy_class: type[_T], values: Mapping[str, Value], *, name: str | None = None) -> _T:
     """Make a strategy from values of any origin, each turned into the type of its option.
 

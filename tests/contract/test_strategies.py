@@ -36,6 +36,14 @@ class TestClientCredentialsAsBasic(TokenEndpointConformance):
         )
 
 
+class TestClientCredentialsByAssertion(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server, private_key):
+        return ClientCredentials(
+            token_server.url, "canary-id", client_auth="private_key_jwt", private_key=private_key
+        )
+
+
 class TestJwtBearerWithKeyText(TokenEndpointConformance):
     @pytest.fixture
     def strategy(self, token_server, private_key):

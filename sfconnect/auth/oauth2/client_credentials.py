@@ -10,7 +10,7 @@ from sfconnect.auth.base import AuthContext, Credentials
 from sfconnect.auth.oauth2.exchange import exchange
 from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.oauth2.wire import Client, credentials_from, token_request
-from sfconnect.auth.options import coerce_secrets, option
+from sfconnect.auth.options import as_secret, coerce_secrets, option
 from sfconnect.auth.store import secrets_of
 from sfconnect.auth.urls import split_endpoint
 from sfconnect.errors import ConfigurationError
@@ -64,11 +64,6 @@ class OAuth2ClientCredentials:
             return self.base_url.rstrip("/")
         parts = split_endpoint(self.token_url, "token_url")
         return f"{parts.scheme}://{parts.netloc}"
-
-
-def as_secret(value: Secret | str) -> Secret:
-    """Narrow the type of a secret option, which ``coerce_secrets`` has wrapped."""
-    return value if isinstance(value, Secret) else Secret(value)
 
 
 def check_client_auth(client_auth: str) -> None:

@@ -36,6 +36,8 @@ class LoginFacts:
     grant: str
     url: str
     client_id: str = ""
+    client_auth: str = ""
+    """How the app proved itself, where it did."""
     username: str = ""
     audience: str = ""
     other_audience: str = ""
@@ -63,7 +65,7 @@ class Rule:
     """One row: which refusals it is about, and what they mean.
 
     ``error`` is OAuth's code; empty matches all. ``pattern`` is searched in the description,
-    without regard to case. ``grants`` limits the rule; empty means all.
+    without regard to case. ``grants`` and ``client_auth`` limit the rule; empty means all.
     """
 
     error: str
@@ -72,19 +74,44 @@ class Rule:
     hint: str
     key: str
     grants: frozenset[str] = frozenset()
+    client_auth: str = ""
 
-    def matches(self, refusal: Refusal, grant: str) -> bool:
+    def matches(self, refusal: Refusal, facts: LoginFacts) -> bool:
         """Whether the rule is about this refusal."""
         if self.error and self.error != refusal.error.lower():
             return False
-        if self.grants and grant not in self.grants:
+        if self.grants and facts.grant not in self.grants:
+            return False
+        if self.client_auth and self.client_auth != facts.client_auth:
             return False
         return re.search(self.pattern, refusal.description, re.IGNORECASE) is not None
 
 
 REFRESH: Final = frozenset({"refresh_token"})
 
+ASSERTION_RULE: Final = Rule(
+    "invalid_client",
+    "",
+    InvalidCredentialsError,
+    "The server did not take the signed assertion: check client_id, that the key belongs to the "
+    "certificate or public key that the app has there, that the clock is right (the server's "
+    "differs by {drift} s), and that the app may prove itself by private_key_jwt.",
+    "wrong-client-key",
+    client_auth="private_key_jwt",
+)
+CERTIFICATE_RULE: Final = Rule(
+    "invalid_client",
+    "",
+    InvalidCredentialsError,
+    "Set client_cert_file and client_key_file to the certificate that the app has at the server, "
+    "and check client_id.",
+    "wrong-client-certificate",
+    client_auth="tls_client_auth",
+)
+
 OAUTH_RULES: Final = (
+    ASSERTION_RULE,
+    CERTIFICATE_RULE,
     Rule(
         "invalid_client",
         "",
@@ -144,7 +171,7 @@ def explain(refusal: Refusal, facts: LoginFacts, rules: Iterable[Rule] = ()) -> 
         return fault
     if refusal.shape != "oauth":
         return _not_oauth(refusal, facts)
-    rule = next(r for r in (*rules, *OAUTH_RULES) if r.matches(refusal, facts.grant))
+    rule = next(r for r in (*rules, *OAUTH_RULES) if r.matches(refusal, facts))
     words = f"{refusal.error}: {refusal.description}" if refusal.description else refusal.error
     message = f"{facts.host} refused the {facts.grant} login: {words}{_who(facts)}."
     return _error(rule.kind, message, refusal, hint=_filled(rule.hint, facts), key=rule.key)

@@ -37,13 +37,48 @@ _SUCCESS: Final = range(200, 300)
 _REDIRECTS: Final = range(300, 400)
 
 
+ClientMethod = Literal["body", "basic", "none", "private_key_jwt", "tls_client_auth"]
+CLIENT_METHODS: Final[Mapping[str, ClientMethod]] = {
+    "body": "body",
+    "basic": "basic",
+    "none": "none",
+    "private_key_jwt": "private_key_jwt",
+    "tls_client_auth": "tls_client_auth",
+    # As the registry of RFC 7591 §2 and discovery documents spell the first two, and the case of
+    # RFC 8705 §2.2 where the server knows the certificate itself: the wire is the same.
+    "client_secret_post": "body",
+    "client_secret_basic": "basic",
+    "self_signed_tls_client_auth": "tls_client_auth",
+}
+_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+def client_method(name: str) -> ClientMethod:
+    """Bring a spelling of a method to the one that is used here.
+
+    Raises:
+        KeyError: There is no such method; options are checked earlier.
+    """
+    return CLIENT_METHODS[name]
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The app that logs in, and how it proves it: its secret in the body, or as Basic."""
+    """The app that logs in, and how it proves it.
+
+    By its secret in the body, or as Basic; by an assertion that its key has signed; by the
+    certificate of the connection, where the body holds its name alone; or not at all.
+    """
 
     client_id: str
     client_secret: Secret | None = None
-    method: Literal["body", "basic"] = "body"
+    method: ClientMethod = "body"
+    assertion: Secret | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that a server must not be quoted with."""
+        return tuple(one.reveal() for one in (self.client_secret, self.assertion) if one)
 
 
 def token_request(
@@ -54,15 +89,25 @@ def token_request(
     ``scope`` is sent only if it is among the fields. With Basic the body holds no part of the
     client's credentials (RFC 6749 §2.3: never two methods at once).
     """
-    headers = dict(_HEADERS)
-    form = dict(fields)
-    if client is not None and client.method == "basic" and client.client_secret is not None:
-        headers["Authorization"] = basic_authorization(client.client_id, client.client_secret)
-    elif client is not None:
-        form["client_id"] = client.client_id
-        if client.client_secret is not None:
-            form["client_secret"] = client.client_secret.reveal()
-    return _post(url, token_body(grant_type, form), headers)
+    proof, headers = client_proof(client)
+    return _post(url, token_body(grant_type, {**fields, **proof}), {**_HEADERS, **headers})
+
+
+def client_proof(client: Client | None) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The members of the body, and the headers, by which an app proves itself."""
+    if client is None:
+        return {}, {}
+    if client.method == "basic" and client.client_secret is not None:
+        basic = basic_authorization(client.client_id, client.client_secret)
+        return {}, {"Authorization": basic}
+    # RFC 7521 §4.2 lets the name be left out beside an assertion; some servers insist on it.
+    members = {"client_id": client.client_id}
+    if client.method == "body" and client.client_secret is not None:
+        members["client_secret"] = client.client_secret.reveal()
+    if client.method == "private_key_jwt" and client.assertion is not None:
+        members["client_assertion_type"] = _ASSERTION_TYPE
+        members["client_assertion"] = client.assertion.reveal()
+    return members, {}
 
 
 def revoke_request(url: str, token: Secret, *, token_type_hint: str | None = None) -> Request:

@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from sfconnect._types import Secret
 from sfconnect.auth.base import AuthContext, Credentials
-from sfconnect.auth.oauth2.client_credentials import as_secret
 from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.oauth2.wire import jwt_expiry
-from sfconnect.auth.options import coerce_secrets, option
+from sfconnect.auth.options import as_secret, coerce_secrets, option
 from sfconnect.auth.store import secrets_of
 from sfconnect.errors import ConfigurationError, ReauthorizationRequired
 from sfconnect.salesforce.auth.token_endpoint import revoke_token

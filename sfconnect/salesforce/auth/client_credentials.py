@@ -2,41 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
 
 from sfconnect._types import Secret
-from sfconnect.auth.base import AuthContext, Credentials
-from sfconnect.auth.oauth2.client_credentials import as_secret, check_client_auth
+from sfconnect.auth.base import AuthContext, Credentials, Signer
+from sfconnect.auth.key_options import (
+    PASSPHRASE,
+    PRIVATE_KEY,
+    PRIVATE_KEY_FILE,
+    SIGNER,
+    wrap_key_bytes,
+)
+from sfconnect.auth.oauth2.client_auth import (
+    authenticated_client,
+    check_client_options,
+    refuse_unused_key,
+)
 from sfconnect.auth.oauth2.refusals import LoginFacts
-from sfconnect.auth.oauth2.wire import Client
 from sfconnect.auth.options import coerce_secrets, option
 from sfconnect.auth.store import secrets_of
 from sfconnect.errors import AuthConfigurationError
 from sfconnect.salesforce.auth.hints import MY_DOMAIN
-from sfconnect.salesforce.auth.token_endpoint import ask_for_token, revoke_token
+from sfconnect.salesforce.auth.token_endpoint import TOKEN_PATH, ask_for_token, revoke_token
 from sfconnect.salesforce.hosts import is_shared_login, login_base
+
+CLIENT_AUTH: Final = ("body", "basic", "private_key_jwt")
+"""Those that Salesforce's discovery document lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """Log in with an app's consumer key and secret; calls act as the app's Run As user."""
+    """Log in with an app's consumer key and secret; calls act as the app's Run As user.
+
+    ``client_auth="private_key_jwt"`` proves the app by an assertion that its key signs, so that
+    no secret is held. Experimental: Salesforce lists it in its discovery document, and nobody
+    has shown yet that this flow takes it in every org.
+    """
 
     login_url: str = option(
         help="My Domain of the org; login.salesforce.com does not offer this flow.",
         example="https://acme.my.salesforce.com",
     )
     client_id: str = option(help="Consumer key of the app.")
-    client_secret: Secret | str = option(help="Consumer secret of the app.", secret=True)
-    client_auth: Literal["body", "basic"] = option(
-        help="Where the secret is sent: in the body, or in the Authorization header.",
+    client_secret: Secret | str | None = option(
+        help="Consumer secret of the app; not for private_key_jwt.", secret=True, default=None
+    )
+    client_auth: Literal["body", "basic", "private_key_jwt"] = option(
+        help="Send the secret in the body or in the Authorization header; or an assertion signed "
+        "by the app's key (experimental).",
         default="body",
     )
+    private_key: Secret | str | bytes | None = option(**PRIVATE_KEY)
+    private_key_file: Path | str | None = option(**PRIVATE_KEY_FILE)
+    passphrase: Secret | str | None = option(**PASSPHRASE)
+    signer: Signer | None = option(**SIGNER)
 
     def __post_init__(self) -> None:
+        wrap_key_bytes(self)
         coerce_secrets(self)
         object.__setattr__(self, "login_url", login_base(self.login_url))
-        check_client_auth(self.client_auth)
+        check_client_options(self, self.client_auth, allowed=CLIENT_AUTH)
+        refuse_unused_key(self, self.client_auth)
 
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Log in; a login URL that cannot work is refused before the secret is sent."""
@@ -45,7 +73,9 @@ class ClientCredentials:
             message = f"Client credentials cannot log in at {facts.host}."
             hint = MY_DOMAIN.format(host=facts.host)
             raise AuthConfigurationError(message, hint=hint, docs_key="needs-my-domain")
-        client = Client(self.client_id, as_secret(self.client_secret), self.client_auth)
+        audience = self.login_url + TOKEN_PATH
+        client = await authenticated_client(self, context, audience=audience)
+        facts = replace(facts, secrets=(*facts.secrets, *client.secrets))
         return await ask_for_token(context, facts, "client_credentials", {}, client)
 
     async def revoke(self, context: AuthContext, credentials: Credentials) -> None:
@@ -57,5 +87,6 @@ class ClientCredentials:
             "client_credentials",
             self.login_url,
             client_id=self.client_id,
+            client_auth=self.client_auth,
             secrets=tuple(secrets_of(self)),
         )

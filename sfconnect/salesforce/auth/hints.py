@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sfconnect.auth.oauth2.refusals import REFRESH, Rule
+from sfconnect.auth.oauth2.refusals import ASSERTION_RULE, REFRESH, Rule
 from sfconnect.errors import (
     AppAccessDenied,
     AuthConfigurationError,
@@ -100,6 +100,7 @@ RULES: Final = (
         + _NEW_APP,
         "unknown-client-id",
     ),
+    ASSERTION_RULE,
     Rule(
         "invalid_client",
         "",

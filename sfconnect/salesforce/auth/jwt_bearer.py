@@ -8,13 +8,21 @@ from typing import Final
 
 from sfconnect._types import JsonValue, Secret
 from sfconnect.auth.base import AuthContext, Credentials, Signer
-from sfconnect.auth.oauth2.client_credentials import as_secret
+from sfconnect.auth.key_options import (
+    PASSPHRASE,
+    PRIVATE_KEY,
+    PRIVATE_KEY_FILE,
+    SIGNER,
+    check_one_key,
+    signer_of,
+    wrap_key_bytes,
+)
 from sfconnect.auth.oauth2.exchange import clock_drift
 from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.options import coerce_secrets, option
-from sfconnect.auth.signing import LocalSigner, sign_jwt
+from sfconnect.auth.signing import sign_jwt
 from sfconnect.auth.store import secrets_of
-from sfconnect.errors import AuthError, ClockSkewError, ConfigurationError
+from sfconnect.errors import AuthError, ClockSkewError
 from sfconnect.messages import Request, Response
 from sfconnect.salesforce.auth.hints import JWT_GRANT_TYPE
 from sfconnect.salesforce.auth.token_endpoint import ask_for_token, revoke_token
@@ -37,34 +45,21 @@ class JwtBearer:
     )
     client_id: str = option(help="Consumer key of the app.")
     username: str = option(help="Login name of the user to act as.", example="ada@example.com")
-    private_key: Secret | str | bytes | None = option(
-        help="RSA private key as PEM text.", secret=True, default=None
-    )
-    private_key_file: Path | str | None = option(
-        help="File with the RSA private key.", default=None, example="server.key"
-    )
-    passphrase: Secret | str | None = option(
-        help="Passphrase of an encrypted key.", secret=True, default=None
-    )
+    private_key: Secret | str | bytes | None = option(**PRIVATE_KEY)
+    private_key_file: Path | str | None = option(**PRIVATE_KEY_FILE)
+    passphrase: Secret | str | None = option(**PASSPHRASE)
     audience: str | None = option(
         help="Audience of the assertion; derived from login_url.",
         default=None,
         env="SF_AUDIENCE_URL",
     )
-    signer: Signer | None = option(
-        help="Signs instead of a key here, for keys in an HSM or a key service.", default=None
-    )
+    signer: Signer | None = option(**SIGNER)
 
     def __post_init__(self) -> None:
-        if isinstance(self.private_key, bytes):
-            text = self.private_key.decode("utf-8", "replace")
-            object.__setattr__(self, "private_key", Secret(text))
+        wrap_key_bytes(self)
         coerce_secrets(self)
         object.__setattr__(self, "login_url", login_base(self.login_url))
-        sources = (self.private_key, self.private_key_file, self.signer)
-        if sum(source is not None for source in sources) != 1:
-            message = "jwt-bearer needs exactly one of private_key, private_key_file and signer."
-            raise ConfigurationError(message)
+        check_one_key(self, "jwt-bearer")
 
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Log in; if the clocks' difference made it fail, once more by the server's clock.
@@ -72,7 +67,7 @@ class JwtBearer:
         Raises:
             ClockSkewError: The server's own time did not help either.
         """
-        signer = await self._signer()
+        signer = await signer_of(self)
         watch = _DriftWatch(context)
         try:
             return await self._exchange(watch.context, signer, 0.0)
@@ -114,19 +109,6 @@ class JwtBearer:
             other_audience=other_audience(audience),
             secrets=tuple(secrets_of(self)),
         )
-
-    async def _signer(self) -> Signer:
-        # The key is read for each login, so a replaced file is found without a restart.
-        passphrase = None if self.passphrase is None else as_secret(self.passphrase)
-        if self.signer is not None:
-            return self.signer
-        if self.private_key_file is not None:
-            return await LocalSigner.from_file(self.private_key_file, passphrase)
-        return await LocalSigner.from_pem(_text(self.private_key), passphrase)
-
-
-def _text(private_key: Secret | str | bytes | None) -> Secret:
-    return private_key if isinstance(private_key, Secret) else Secret("")
 
 
 class _DriftWatch:

@@ -105,6 +105,66 @@ async def test_client_credentials_as_basic_leave_the_body_without_them(context):
     assert sender.last.headers["Authorization"].startswith("Basic ")
 
 
+async def test_client_credentials_by_assertion_hold_no_secret(context):
+    sender = ScriptedSender(answer(TOKEN))
+    by_key = ClientCredentials(ACME, "3MVG9app", client_auth="private_key_jwt", private_key=PEM)
+
+    await by_key.authenticate(context(sender))
+
+    form = form_of(sender.last)
+    assertion = jwt.decode(
+        form.pop("client_assertion"), RSAKey.import_key(PEM), algorithms=["RS256"]
+    )
+    assert form == {
+        "grant_type": "client_credentials",
+        "client_id": "3MVG9app",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    }
+    assert assertion.claims.pop("jti")
+    assert assertion.claims == {
+        "iss": "3MVG9app",
+        "sub": "3MVG9app",
+        "aud": f"{ACME}/services/oauth2/token",
+        "exp": 1_700_000_060,
+    }
+
+
+async def test_a_refused_assertion_speaks_of_the_key_and_does_not_quote_the_assertion(context):
+    sent: list[str] = []
+
+    async def refuse(request: Request) -> Response:
+        sent.append(form_of(request)["client_assertion"])
+        return answer({"error": "invalid_client", "error_description": sent[0]}, status=400)
+
+    by_key = ClientCredentials(
+        ACME, "3MVG9app", client_auth="private_key_jwt", private_key=PEM.encode()
+    )
+
+    with pytest.raises(InvalidCredentialsError, match="signed assertion") as caught:
+        await by_key.authenticate(replace(context(ScriptedSender()), send=refuse))
+
+    assert sent[0] not in str(caught.value)
+    assert sent[0].split(".")[1] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({}, "client_auth='body' needs client_secret"),
+        ({"client_secret": "s", "private_key": PEM}, "private_key is not used"),
+        ({"client_auth": "private_key_jwt"}, "exactly one of private_key"),
+        (
+            {"client_auth": "private_key_jwt", "private_key": PEM, "client_secret": "s"},
+            "client_secret is not used",
+        ),
+        ({"client_auth": "tls_client_auth"}, "must be one of 'body', 'basic', 'private_key_jwt'"),
+    ],
+)
+def test_client_credentials_take_a_secret_or_a_key(options, problem):
+    with pytest.raises(ConfigurationError, match=problem):
+        ClientCredentials(ACME, "3MVG9app", **options)
+
+
 @pytest.mark.parametrize("host", ["login.salesforce.com", "https://test.salesforce.com/"])
 async def test_client_credentials_are_not_sent_to_a_host_that_all_orgs_share(context, host):
     sender = ScriptedSender()
