@@ -1,0 +1,217 @@
+"""The limiter that adapts: it finds capacities in simulated time, and says what it does."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sfconnect.errors import (
+    ConfigurationError,
+    ConnectError,
+    PoolTimeout,
+    ThrottledError,
+    TooManyRequests,
+)
+from sfconnect.instrumentation import Emitter, Event, LimitChanged
+from sfconnect.limits import AdaptiveLimiter, FixedLimiter, Lane
+from tests.unit.limits.simulation import SimulatedApi
+
+LEARN_S, MEASURE_S = 20.0, 10.0
+
+
+@pytest.mark.parametrize("refuses", [False, True], ids=["it queues", "it refuses"])
+def test_it_finds_a_capacity_that_changes_both_ways(refuses):
+    limiter = AdaptiveLimiter(maximum=300)
+    api = SimulatedApi(limiter, capacity=20, refuses=refuses)
+
+    for capacity in (20, 60, 8, 40):
+        api.capacity = capacity
+        api.run(LEARN_S)
+        found = api.run(MEASURE_S)
+
+        assert found.throughput >= 0.8 * capacity / api.service_s
+        assert max(found.limits) <= 2.5 * capacity
+        assert min(found.limits) >= 0.6 * capacity
+
+
+def test_it_beats_a_fixed_cap_that_is_too_low_in_throughput():
+    adaptive = SimulatedApi(AdaptiveLimiter(maximum=300), capacity=40).run(20)
+    low = SimulatedApi(FixedLimiter(5), capacity=40).run(20)
+
+    assert adaptive.throughput > 5 * low.throughput
+
+
+def test_it_beats_a_fixed_cap_that_is_too_high_in_errors_and_in_latency():
+    refused, queued = (
+        {
+            name: SimulatedApi(limiter, capacity=40, refuses=refuses).run(20)
+            for name, limiter in (
+                ("adaptive", AdaptiveLimiter(maximum=300)),
+                ("high", FixedLimiter(300)),
+            )
+        }
+        for refuses in (True, False)
+    )
+
+    assert refused["adaptive"].refused < 0.01 * refused["high"].refused
+    assert refused["adaptive"].throughput > 0.8 * refused["high"].throughput
+    assert queued["adaptive"].latency_s < 0.4 * queued["high"].latency_s
+    assert queued["adaptive"].throughput > 0.95 * queued["high"].throughput
+
+
+def test_an_api_that_becomes_slower_is_in_time_told_from_one_that_is_full():
+    limiter = AdaptiveLimiter(maximum=300)
+    api = SimulatedApi(limiter, capacity=40)
+    api.run(LEARN_S)
+
+    api.service_s *= 3
+    api.run(2 * LEARN_S)
+    found = api.run(MEASURE_S)
+
+    assert found.throughput >= 0.9 * 40 / api.service_s
+
+
+def test_without_demand_it_does_not_grow():
+    limiter = AdaptiveLimiter(initial=16, maximum=300)
+    api = SimulatedApi(limiter, capacity=100)
+    api.demand = 5
+
+    api.run(LEARN_S)
+
+    assert limiter.limit == 16
+
+
+def test_it_stays_within_its_bounds():
+    generous = AdaptiveLimiter(initial=4, maximum=10)
+    SimulatedApi(generous, capacity=100).run(LEARN_S)
+    strict = AdaptiveLimiter(initial=4, minimum=3)
+    SimulatedApi(strict, capacity=0, refuses=True).run(LEARN_S)
+
+    assert (generous.limit, strict.limit) == (10, 3)
+
+
+def run_window(limiter: AdaptiveLimiter, error=None, elapsed_s=0.1, lane="rest") -> None:
+    """Let one window of calls pass, all slots in use."""
+    for _ in range(max(10, limiter.limit)):
+        while limiter.try_acquire(lane):
+            pass
+        limiter.release(lane, elapsed_s, error)
+
+
+def drain(limiter: AdaptiveLimiter, lane="rest") -> None:
+    while limiter.in_flight:
+        limiter.release(lane, 0.0, None)
+
+
+def test_calls_under_way_at_a_change_do_not_count_as_trouble_of_the_new_limit():
+    limiter = AdaptiveLimiter(initial=20)
+    for _ in range(20):
+        limiter.try_acquire("rest")
+
+    for _ in range(20):
+        limiter.release("rest", 0.1, ThrottledError("busy"))
+        limiter.try_acquire("rest")
+    after_one = limiter.limit
+    for _ in range(14):
+        limiter.release("rest", 0.1, ThrottledError("busy"))
+
+    assert after_one == limiter.limit == 14
+
+
+@pytest.mark.parametrize("error", [ConnectError("x"), None])
+def test_what_is_no_sign_of_load_takes_nothing_away(error):
+    limiter = AdaptiveLimiter(initial=20)
+
+    run_window(limiter, error)
+
+    assert limiter.limit >= 20
+
+
+def test_changes_are_told_with_their_reason():
+    events: list[Event] = []
+    limiter = AdaptiveLimiter(initial=10, emitter=Emitter([events.append]))
+
+    for error, elapsed_s in ((None, 0.1), (ThrottledError("busy"), 0.1), (None, 0.1), (None, 0.5)):
+        run_window(limiter, error, elapsed_s)
+        drain(limiter)
+
+    assert events == [
+        LimitChanged("all", 20, "room"),
+        LimitChanged("all", 14, "throttled"),
+        LimitChanged("all", 15, "room"),
+        LimitChanged("all", 13, "slow"),
+    ]
+
+
+def test_a_lane_whose_calls_run_long_is_held_to_the_long_limit():
+    limiter = AdaptiveLimiter(initial=50, long_limit=5)
+    for _ in range(30):
+        assert limiter.try_acquire("report")
+
+    for _ in range(30):
+        limiter.release("report", 25.0, None)
+    taken = sum(limiter.try_acquire("report") for _ in range(30))
+
+    assert taken == 5
+    assert limiter.try_acquire("rest")
+
+
+def test_a_lane_that_becomes_quick_again_is_free_again():
+    limiter = AdaptiveLimiter(initial=50, long_limit=5)
+    limiter.try_acquire("report")
+    limiter.release("report", 25.0, None)
+
+    for _ in range(10):
+        limiter.try_acquire("report")
+        limiter.release("report", 0.1, None)
+
+    assert sum(limiter.try_acquire("report") for _ in range(20)) == 20
+
+
+def test_a_reserve_is_there_for_its_lane_however_busy_the_others_are():
+    limiter = AdaptiveLimiter(initial=10, lanes={"interactive": Lane(reserve=2)})
+
+    assert sum(limiter.try_acquire("bulk") for _ in range(20)) == 8
+    assert sum(limiter.try_acquire("interactive") for _ in range(20)) == 2
+
+
+async def test_a_full_line_refuses():
+    limiter = AdaptiveLimiter(initial=2, max_waiting=0)
+    assert limiter.try_acquire("rest")
+    assert limiter.try_acquire("rest")
+
+    with pytest.raises(TooManyRequests, match="0 calls wait already, and 2 are in flight"):
+        await limiter.acquire("rest")
+
+
+async def test_a_wait_that_is_too_long_is_told():
+    limiter = AdaptiveLimiter(initial=2, wait_s=0)
+    assert limiter.try_acquire("rest")
+    assert limiter.try_acquire("rest")
+
+    with pytest.raises(PoolTimeout, match="takes no more at the moment"):
+        await limiter.acquire("rest")
+    assert limiter.waiting == 0
+
+
+async def test_growing_serves_those_in_line():
+    limiter = AdaptiveLimiter(initial=10)
+    for _ in range(10):
+        limiter.try_acquire("rest")
+    waiters = [asyncio.create_task(limiter.acquire("rest")) for _ in range(15)]
+    await asyncio.sleep(0)
+
+    for _ in range(10):
+        limiter.release("rest", 0.1, None)
+    await asyncio.gather(*waiters)
+
+    assert (limiter.limit, limiter.in_flight) == (20, 15)
+
+
+@pytest.mark.parametrize("bounds", [(0, 1, 1), (3, 2, 5), (2, 6, 5)])
+def test_bounds_that_contradict_each_other_are_refused(bounds):
+    minimum, initial, maximum = bounds
+
+    with pytest.raises(ConfigurationError, match="A limit cannot go from"):
+        AdaptiveLimiter(minimum=minimum, initial=initial, maximum=maximum)
