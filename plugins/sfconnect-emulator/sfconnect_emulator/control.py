@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from sfconnect_emulator.capacity import Capacity
 from sfconnect_emulator.faults import Rule, rules_from
@@ -11,6 +12,8 @@ from sfconnect_emulator.instance import Instance
 from sfconnect_emulator.ledger import Write
 from sfconnect_emulator.limits import DAILY_API_REQUESTS
 from sfconnect_emulator.oauth.apps import ConnectedApp
+from sfconnect_emulator.oauth.errors import OAuthError
+from sfconnect_emulator.oauth.people import Person
 
 
 class Control:
@@ -106,6 +109,22 @@ class Control:
         """
         return self._instance.apps.change(client_id, changes)
 
+    def authorize(self, url: str, *, username: str | None = None, allow: bool = True) -> str:
+        """Log in and decide at an authorization URL, as a user without a browser.
+
+        Returns where the browser would have gone: the app's callback with a code or an error.
+
+        Raises:
+            KeyError: no such user.
+            ValueError: the org would have answered with a page of its own, which says this.
+        """
+        user = self._user(username)
+        try:
+            authorize = self._instance.authorization.authorize
+            return authorize.decide(urlsplit(url).query, user, allow=allow)
+        except OAuthError as error:
+            raise ValueError(str(error)) from None
+
     def statistics(self) -> dict[str, object]:
         """Counts of requests, logins, rows and faults since the start or the last reset."""
         instance = self._instance
@@ -135,3 +154,11 @@ class Control:
     def ledger(self) -> tuple[Write, ...]:
         """What the org really wrote, oldest first."""
         return self._instance.ledger.writes
+
+    def _user(self, username: str | None) -> Person:
+        """The user with this login name, or the one for whom clients act."""
+        name = username or self._instance.org.user.username
+        user = self._instance.directory.by_username(name)
+        if user is None:
+            raise KeyError(name)
+        return user

@@ -50,6 +50,12 @@ class _ContentHash(msgspec.Struct, forbid_unknown_fields=True):
     fields: list[str]
 
 
+class _Authorize(msgspec.Struct, forbid_unknown_fields=True):
+    url: str
+    username: str | None = None
+    allow: bool = True
+
+
 class ControlApi:
     """Answer requests under ``/__control__``; they are neither counted nor delayed."""
 
@@ -70,6 +76,7 @@ class ControlApi:
             ("POST", "latency"): self._latency,
             ("POST", "capacity"): self._capacity,
             ("POST", "locators", "expire"): self._expire_locators,
+            ("POST", "authorize"): self._authorize,
             ("GET", "apps"): lambda _: [_shown(app) for app in control.apps()],
         }
 
@@ -161,6 +168,11 @@ class ControlApi:
         self._control.expire_locators()
         return {}
 
+    def _authorize(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body, type=_Authorize)
+        decide = self._control.authorize
+        return {"location": decide(asked.url, username=asked.username, allow=asked.allow)}
+
     def _change_app(self, request: Request) -> object:
         changes = msgspec.json.decode(request.body, type=dict[str, object])
         return _shown(self._control.change_app(request.segments[2], changes))
@@ -194,4 +206,7 @@ def _shown(app: ConnectedApp) -> dict[str, object]:
         "rotate_refresh_tokens": app.rotate_refresh_tokens,
         "require_secret_for_refresh": app.require_secret_for_refresh,
         "max_assertion_s": app.max_assertion_s,
+        "callbacks": app.callbacks,
+        "require_pkce": app.require_pkce,
+        "require_secret": app.require_secret,
     }

@@ -35,7 +35,8 @@ def finish(request: Request, response: Response, http_date: str, request_id: str
         "X-Request-Id": request_id,
         **response.headers,
     }
-    if "BrowserId=" not in request.headers.get("cookie", ""):
+    # An answer carries one cookie; that of a login is worth more than this one.
+    if "Set-Cookie" not in headers and "BrowserId=" not in request.headers.get("cookie", ""):
         headers["Set-Cookie"] = _cookie(request_id)
     body = response.body
     if body:

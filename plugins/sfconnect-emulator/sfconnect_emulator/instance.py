@@ -15,8 +15,8 @@ from sfconnect_emulator.faults import Faults
 from sfconnect_emulator.keys import KeyPair
 from sfconnect_emulator.ledger import Ledger
 from sfconnect_emulator.limits import ApiUsage
+from sfconnect_emulator.oauth.accounts import Account
 from sfconnect_emulator.oauth.apps import AppRegistry, ConnectedApp
-from sfconnect_emulator.oauth.grants import Account
 from sfconnect_emulator.oauth.people import Directory
 from sfconnect_emulator.oauth.server import AuthorizationServer
 from sfconnect_emulator.oauth.tokens import TokenBook
@@ -92,8 +92,8 @@ def open_instance(settings: Settings, keys: KeyPair, clock: Clock | None = None)
     tokens = TokenBook(clock, org.org_id, settings.token_ttl_s)
     statistics = Statistics()
     authorization = AuthorizationServer(apps, tokens, directory, clock, statistics)
-    authorization.grants.accounts[org.user.username.lower()] = Account(
-        registration.password, registration.security_token
+    authorization.state.accounts.set(
+        org.user.username, Account(registration.password, registration.security_token)
     )
     tokens.approve(
         registration.client_id,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
@@ -255,3 +255,65 @@ class TestOperations:
         assert (stats["requests"], stats["writes"], stats["api_usage"]) == ({}, 0, 0)
         assert (await probe.get("/limits")).status == 200
         assert instance.store.count("Account") == 1
+
+
+class TestAuthorize:
+    def url(self, probe: Probe, **changes: str) -> str:
+        params = {
+            "response_type": "code", "client_id": probe.org.client_id, "state": "kept",
+            "redirect_uri": "http://127.0.0.1:1718/OauthRedirect", **changes,
+        }  # fmt: skip
+        return f"{probe.org.login_url}/services/oauth2/authorize?{urlencode(params)}"
+
+    async def test_brings_a_code_without_a_browser(self, probe: Probe) -> None:
+        answer = await control(probe, "POST", "/authorize", {"url": self.url(probe)})
+
+        location = urlsplit(answer.json()["location"])
+        carried = dict(parse_qsl(location.query))
+        granted = await probe.token(
+            None, grant_type="authorization_code", code=carried["code"],
+            client_id=probe.org.client_id, redirect_uri="http://127.0.0.1:1718/OauthRedirect",
+        )  # fmt: skip
+        assert location.netloc == "127.0.0.1:1718"
+        assert carried["state"] == "kept"
+        assert granted.status == 200
+
+    async def test_denies(self, probe: Probe) -> None:
+        asked = {"url": self.url(probe), "allow": False}
+
+        location = (await control(probe, "POST", "/authorize", asked)).json()["location"]
+
+        assert "error=access_denied" in location
+
+    async def test_decides_as_another_user(self, probe: Probe) -> None:
+        other = probe.org.instance.org.users[1]
+        asked = {"url": self.url(probe), "username": other.username}
+
+        location = (await control(probe, "POST", "/authorize", asked)).json()["location"]
+
+        granted = await probe.token(
+            None, grant_type="authorization_code", client_id=probe.org.client_id,
+            code=dict(parse_qsl(urlsplit(location).query))["code"],
+            redirect_uri="http://127.0.0.1:1718/OauthRedirect",
+        )  # fmt: skip
+        assert granted.json()["id"].endswith(other.id)
+
+    async def test_tells_what_the_app_would_hear(self, probe: Probe) -> None:
+        probe.org.control.change_app(probe.org.client_id, {"approved_users": []})
+
+        answer = await control(probe, "POST", "/authorize", {"url": self.url(probe)})
+
+        assert "error=OAUTH_APP_ACCESS_DENIED" in answer.json()["location"]
+
+    async def test_tells_what_a_page_would_say(self, probe: Probe) -> None:
+        asked = {"url": self.url(probe, redirect_uri="https://evil.example")}
+
+        answer = await control(probe, "POST", "/authorize", asked)
+
+        assert answer.status == 400
+        assert answer.json()["error"].startswith("redirect_uri_mismatch")
+
+    async def test_knows_its_users(self, probe: Probe) -> None:
+        asked = {"url": self.url(probe), "username": "nobody@example.com"}
+
+        assert (await control(probe, "POST", "/authorize", asked)).status == 404

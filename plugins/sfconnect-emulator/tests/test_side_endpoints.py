@@ -225,7 +225,7 @@ class TestDiscovery:
         assert (await probe.send("GET", "/id/keys")).json() == {"keys": []}
 
     async def test_paths_of_nothing_answer_404_with_a_page(self, probe: Probe) -> None:
-        answer = await probe.send("GET", "/services/oauth2/authorize")
+        answer = await probe.send("GET", "/services/oauth2/nothing")
 
         assert answer.status == 404
         assert answer.headers["Content-Type"].startswith("text/html")

@@ -194,7 +194,7 @@ class TestClientCredentials:
 
 
 class TestTokenEndpoint:
-    @pytest.mark.parametrize("grant", ["", "authorization_code", "CLIENT_CREDENTIALS"])
+    @pytest.mark.parametrize("grant", ["", "implicit", "CLIENT_CREDENTIALS"])
     async def test_refuses_grant_types_that_it_does_not_know(
         self, probe: Probe, grant: str
     ) -> None:
@@ -240,7 +240,7 @@ class TestTokenEndpoint:
         assert refusal(answer) == (400, "unsupported_grant_type", "grant type not supported")
 
     async def test_limits_logins_per_user_and_hour(self, probe: Probe, clock: Clock) -> None:
-        probe.org.instance.authorization.grants.logins_per_hour = 2
+        probe.org.instance.authorization.state.admission.logins_per_hour = 2
         clock.freeze()
         await by_secret(probe)
         clock.advance(1800)

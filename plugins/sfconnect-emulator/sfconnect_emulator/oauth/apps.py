@@ -12,17 +12,26 @@ CLIENT_CREDENTIALS = "client_credentials"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type, not a secret
 PASSWORD = "password"  # noqa: S105 - the name of a grant type, not a secret
-ALL_FLOWS = frozenset({CLIENT_CREDENTIALS, JWT_BEARER, REFRESH_TOKEN, PASSWORD})
+AUTHORIZATION_CODE = "authorization_code"
+ALL_FLOWS = frozenset({AUTHORIZATION_CODE, CLIENT_CREDENTIALS, JWT_BEARER, REFRESH_TOKEN, PASSWORD})
+CALLBACK_PORTS = (1717, 1718, 1719, 1720, 1721, 3000, 5000, 8000, 8080, 8443)
+CALLBACKS = tuple(
+    f"http://{host}:{port}/OauthRedirect"
+    for port in CALLBACK_PORTS
+    for host in ("localhost", "127.0.0.1")
+)
+_ALIASES = {"offline_access": "refresh_token"}
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectedApp:
     """One app with its policies; change a policy by replacing the value in the registry.
 
-    ``approved_users`` are usernames whom an admin pre-authorized; None approves everybody.
-    ``admin_approval`` tells which refusal the others meet: the admin policy's or the
-    self-authorization policy's. ``max_assertion_s`` bounds how far ahead an assertion may expire;
-    None lifts the bound.
+    With ``admin_approval`` only ``approved_users`` may use the app, unasked; None approves
+    everybody. Without it users authorize the app themselves, on the consent page, and
+    ``approved_users`` are those who have done so already. ``max_assertion_s`` bounds how far ahead
+    an assertion may expire; None lifts the bound. ``require_secret`` is about the exchange of
+    authorization codes.
     """
 
     client_id: str
@@ -37,10 +46,30 @@ class ConnectedApp:
     rotate_refresh_tokens: bool = False
     require_secret_for_refresh: bool = False
     max_assertion_s: int | None = 86_400
+    callbacks: tuple[str, ...] = CALLBACKS
+    require_pkce: bool = False
+    require_secret: bool = False
 
     def approves(self, username: str) -> bool:
-        """Whether this user may use the app without being asked."""
-        return self.approved_users is None or username.lower() in self.approved_users
+        """Whether an admin has let this user in."""
+        return self.approved_users is None or self.names(username)
+
+    def names(self, username: str) -> bool:
+        """Whether the user is one of those whom the policy names."""
+        return self.approved_users is not None and username.lower() in self.approved_users
+
+    def granted_scope(self, asked: str | None) -> str | None:
+        """What a user is asked to approve: all scopes of the app, or those that it wants now.
+
+        None when the app must not have one of them; ``full`` covers every scope but
+        ``refresh_token``.
+        """
+        if not asked:
+            return " ".join(self.scopes)
+        wanted = dict.fromkeys(_ALIASES.get(scope, scope) for scope in asked.split())
+        allowed = {_ALIASES.get(scope, scope) for scope in self.scopes}
+        open_to = wanted.keys() & {"refresh_token"} if "full" in allowed else wanted.keys()
+        return " ".join(wanted) if open_to <= allowed else None
 
 
 class AppRegistry:
@@ -89,6 +118,9 @@ class _Policies(msgspec.Struct, forbid_unknown_fields=True):
     admin_approval: bool | UnsetType = UNSET
     rotate_refresh_tokens: bool | UnsetType = UNSET
     require_secret_for_refresh: bool | UnsetType = UNSET
+    callbacks: tuple[str, ...] | UnsetType = UNSET
+    require_pkce: bool | UnsetType = UNSET
+    require_secret: bool | UnsetType = UNSET
     max_assertion_s: int | UnsetType | None = UNSET
 
     def applied_to(self, app: ConnectedApp) -> ConnectedApp:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 
 class OAuthError(Exception):
     """A refusal with the two members that clients read: ``error`` and ``error_description``."""
@@ -15,6 +17,22 @@ class OAuthError(Exception):
     def body(self) -> dict[str, str]:
         """The JSON object of the answer."""
         return {"error": self.error, "error_description": self.description}
+
+
+class RedirectedError(OAuthError):
+    """A refusal of which the app hears: the browser carries it to the app's callback."""
+
+    def __init__(self, error: str, description: str, redirect_uri: str, state: str | None) -> None:
+        super().__init__(error, description)
+        self.redirect_uri = redirect_uri
+        self.state = state
+
+    @property
+    def location(self) -> str:
+        """Where the browser is to go."""
+        told = {**self.body(), **({} if self.state is None else {"state": self.state})}
+        mark = "&" if "?" in self.redirect_uri else "?"
+        return f"{self.redirect_uri}{mark}{urlencode(told)}"
 
 
 def invalid_grant(description: str) -> OAuthError:

@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 from sfconnect_emulator.clock import Clock
+from sfconnect_emulator.oauth.admission import Granted
 from sfconnect_emulator.oauth.apps import AppRegistry
+from sfconnect_emulator.oauth.authorize import AuthorizeEndpoint
+from sfconnect_emulator.oauth.code_flow import CodeFlow
 from sfconnect_emulator.oauth.credentials import ClientCredentials
 from sfconnect_emulator.oauth.errors import OAuthError, invalid_request, unknown_client
-from sfconnect_emulator.oauth.grants import Granted, Grants, TokenRequest, grant_name
+from sfconnect_emulator.oauth.grants import Grants, grant_name
 from sfconnect_emulator.oauth.identity import (
     discovery_document,
     identity_document,
@@ -20,6 +23,8 @@ from sfconnect_emulator.oauth.identity import (
     openid_claims,
 )
 from sfconnect_emulator.oauth.people import Directory, Person
+from sfconnect_emulator.oauth.state import AuthorizationState
+from sfconnect_emulator.oauth.token_request import TokenRequest
 from sfconnect_emulator.oauth.tokens import TokenBook
 from sfconnect_emulator.rendering import empty_answer, json_answer, text_answer
 from sfconnect_emulator.statistics import Statistics
@@ -46,11 +51,15 @@ class AuthorizationServer:
         self.base_url = ""
         self.apps = apps
         self.tokens = tokens
-        self.grants = Grants(apps, tokens, directory, clock)
+        self.state = AuthorizationState(apps, tokens, directory, clock)
+        code_flow = CodeFlow(self.state)
+        self.grants = Grants(self.state, code_flow)
         self._directory = directory
         self._clock = clock
         self._statistics = statistics
+        self.authorize = AuthorizeEndpoint(self.state, code_flow)
         self._endpoints: dict[tuple[str, ...], Callable[[Request], Response]] = {
+            ("services", "oauth2", "authorize"): self.authorize.handle,
             ("services", "oauth2", "token"): self._token,
             ("services", "oauth2", "revoke"): self._revoke,
             ("services", "oauth2", "introspect"): self._introspect,

@@ -1,0 +1,106 @@
+"""Whether a user may use an app, and the session that he gets if so."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from sfconnect_emulator.clock import Clock
+from sfconnect_emulator.oauth.approvals import Approvals
+from sfconnect_emulator.oauth.apps import ConnectedApp
+from sfconnect_emulator.oauth.errors import access_denied, inactive_user, invalid_grant
+from sfconnect_emulator.oauth.people import Directory, Person
+from sfconnect_emulator.oauth.tokens import Session, TokenBook
+
+LOGIN_WINDOW_S = 3600
+LOGINS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A successful grant."""
+
+    session: Session
+    app: ConnectedApp
+    refresh_token: str | None = field(default=None, repr=False)
+
+
+class Admission:
+    """Policies between a user who is known and the session that an app opens for him."""
+
+    def __init__(self, tokens: TokenBook, directory: Directory, clock: Clock) -> None:
+        self.logins_per_hour = LOGINS_PER_HOUR
+        self.approvals = Approvals()
+        self._tokens = tokens
+        self._directory = directory
+        self._clock = clock
+        self._logins: dict[str, deque[float]] = {}
+
+    def approved_user(self, app: ConnectedApp, username: str) -> Person:
+        """The user for whom an app may act although nobody is there to be asked.
+
+        Raises:
+            OAuthError: no such user, an inactive one, or nobody has approved the app for him.
+        """
+        user = self._directory.by_username(username)
+        if user is None:
+            raise invalid_grant("user hasn't approved this consumer")
+        self.check_pre_authorized(app, user)
+        if not app.admin_approval and not self._has_approved(app, user):
+            raise invalid_grant("user hasn't approved this consumer")
+        return user
+
+    def check_pre_authorized(self, app: ConnectedApp, user: Person) -> None:
+        """Insist on an active user whom the app's policy lets in.
+
+        Raises:
+            OAuthError: an inactive user, or one whom no admin has approved where this is needed.
+        """
+        if not user.is_active:
+            raise inactive_user()
+        if app.admin_approval and not app.approves(user.username):
+            raise access_denied()
+
+    def needs_consent(self, app: ConnectedApp, user: Person, scopes: frozenset[str]) -> bool:
+        """Whether the user has to be asked before the app may do this."""
+        if app.admin_approval or app.names(user.username):
+            return False
+        approved = self.approvals.scopes(app.client_id, user.user_id)
+        return not scopes <= approved
+
+    def open(
+        self,
+        app: ConnectedApp,
+        user: Person,
+        scope: str,
+        family: str | None = None,
+        refresh_token: str | None = None,
+    ) -> Granted:
+        """Open a session; this is a login of the user and counts as one.
+
+        Raises:
+            OAuthError: the user has logged in too often within an hour.
+        """
+        self._count_login(user)
+        session = self._tokens.open(app.client_id, user.user_id, user.username, scope, family)
+        return Granted(session, app, refresh_token)
+
+    def open_renewable(self, app: ConnectedApp, user: Person, scope: str) -> Granted:
+        """Open a session after a user's consent, with a refresh token if the scope has it."""
+        self.approvals.record(app.client_id, user.user_id, scope.split())
+        if "refresh_token" not in scope.split():
+            return self.open(app, user, scope)
+        grant = self._tokens.approve(app.client_id, user.user_id, user.username, scope)
+        return self.open(app, user, scope, grant.family, grant.current)
+
+    def _has_approved(self, app: ConnectedApp, user: Person) -> bool:
+        return app.names(user.username) or self.approvals.exists(app.client_id, user.user_id)
+
+    def _count_login(self, user: Person) -> None:
+        now = self._clock.time()
+        logins = self._logins.setdefault(user.user_id, deque())
+        while logins and logins[0] <= now - LOGIN_WINDOW_S:
+            logins.popleft()
+        if len(logins) >= self.logins_per_hour:
+            raise invalid_grant("login rate exceeded")
+        logins.append(now)
