@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RequestFinished:
-    """An attempt ended: with a status, or with an error's class name."""
+    """An attempt ended: with a status, or with an error's class name.
+
+    ``server`` is the API's host, with its port where that is not the usual one.
+    """
 
     name: ClassVar[str] = "request.finished"
     method: str
@@ -28,6 +31,7 @@ class RequestFinished:
     elapsed_ms: float
     attempt: int
     request_id: str | None
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)

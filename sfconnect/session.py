@@ -330,8 +330,14 @@ class Session:
                 elapsed_ms=elapsed_s * 1000,
                 attempt=number,
                 request_id=request_id(answer.headers) if answer else None,
+                server=self._server(),
             )
         )
+
+    def _server(self) -> str:
+        """Host and port that the newest credentials are for."""
+        base = self._dressed[1] if self._dressed else ""
+        return base.partition("://")[2].partition("/")[0]
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[StreamedResponse]:

@@ -92,7 +92,7 @@ def test_metadata_states_licence_python_and_typing(wheel_metadata: email.message
 def test_metadata_names_the_extras(wheel_metadata: email.message.Message) -> None:
     extras = set(wheel_metadata.get_all("Provides-Extra") or [])
 
-    assert extras == {"all", "arrow", "cli", "speed", "testing"}
+    assert extras == {"all", "arrow", "cli", "otel", "speed", "testing"}
 
 
 def test_core_install_is_light(wheel_metadata: email.message.Message) -> None:

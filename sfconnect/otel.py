@@ -1,0 +1,159 @@
+"""Events as OpenTelemetry spans and metrics; needs the extra ``otel``.
+
+.. code-block:: python
+
+    from sfconnect.otel import OtelHook
+
+    async with Salesforce.connect(auth, hooks=[OtelHook()]) as sf:
+        ...
+
+Names follow the semantic conventions for HTTP clients (version 1.27 and later). Prometheus is
+served by OpenTelemetry's own exporter.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from sfconnect._version import VERSION
+from sfconnect.errors import ConfigurationError
+from sfconnect.instrumentation import (
+    Event,
+    LimitChanged,
+    QuotaSeen,
+    RequestFinished,
+    RetryScheduled,
+    TokenFailed,
+    TokenReplaced,
+)
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter, MeterProvider
+    from opentelemetry.trace import Tracer, TracerProvider
+
+    AttributeMap = dict[str, str | int]
+
+_SCOPE: Final = "sfconnect"
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+"""Bounds that the conventions advise for ``http.client.request.duration``."""
+_FIRST_ERROR: Final = 400
+
+
+class OtelHook:
+    """Tell OpenTelemetry of requests, retries, logins, limits and quotas.
+
+    Each attempt of a call is a span of kind CLIENT below the span that is current where the call
+    was made; it holds neither query nor body. Without providers, the global ones are used, which
+    do nothing unless the application has set them up.
+
+    Metrics: ``http.client.request.duration`` in seconds; the counters ``sfconnect.retries``,
+    ``sfconnect.logins`` and ``sfconnect.login.failures``; the gauges ``sfconnect.limit``,
+    ``sfconnect.quota.used`` and ``sfconnect.quota.maximum``.
+
+    Raises:
+        ConfigurationError: The extra is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        try:
+            from opentelemetry import metrics, trace
+        except ImportError as error:
+            message = "OpenTelemetry is not installed."
+            raise ConfigurationError(message, hint="pip install 'sfconnect[otel]'") from error
+        self._tracer = trace.get_tracer(_SCOPE, VERSION, tracer_provider)
+        self._meters = _Meters(metrics.get_meter(_SCOPE, VERSION, meter_provider))
+
+    def __call__(self, event: Event, /) -> None:
+        """Take one event; those without a meaning here are passed over."""
+        match event:
+            case RequestFinished():
+                attributes = _attributes(event)
+                self._meters.duration.record(event.elapsed_ms / 1000, attributes)
+                _record_span(self._tracer, event, attributes)
+            case RetryScheduled():
+                self._meters.retries.add(1, {"reason": event.reason, "surface": event.surface})
+            case TokenReplaced():
+                self._meters.logins.add(1, {"strategy": event.strategy, "reason": event.reason})
+            case TokenFailed():
+                failed = {"strategy": event.strategy, "error.type": event.error}
+                self._meters.login_failures.add(1, failed)
+            case LimitChanged():
+                self._meters.limit.set(event.limit, {"lane": event.lane})
+            case QuotaSeen():
+                self._meters.quota_used.set(event.used, {"quota": event.quota})
+                self._meters.quota_maximum.set(event.maximum, {"quota": event.quota})
+
+
+class _Meters:
+    """The instruments, each made once."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.duration = meter.create_histogram(
+            "http.client.request.duration",
+            unit="s",
+            description="Duration of HTTP client requests.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
+        self.retries = meter.create_counter(
+            "sfconnect.retries", unit="{retry}", description="Attempts that were repeated."
+        )
+        self.logins = meter.create_counter(
+            "sfconnect.logins", unit="{login}", description="Logins that gave new credentials."
+        )
+        self.login_failures = meter.create_counter(
+            "sfconnect.login.failures", unit="{login}", description="Logins that failed."
+        )
+        self.limit = meter.create_gauge(
+            "sfconnect.limit", unit="{call}", description="Calls that may be in flight."
+        )
+        self.quota_used = meter.create_gauge(
+            "sfconnect.quota.used", unit="{request}", description="Used of a quota."
+        )
+        self.quota_maximum = meter.create_gauge(
+            "sfconnect.quota.maximum", unit="{request}", description="Allowed by a quota."
+        )
+
+
+def _attributes(event: RequestFinished) -> AttributeMap:
+    """What the conventions want on the duration, with few values each."""
+    host, _, port = event.server.partition(":")
+    attributes: AttributeMap = {
+        "http.request.method": event.method,
+        "server.address": host,
+        "sfconnect.surface": event.surface,
+    }
+    if port.isdecimal():
+        attributes["server.port"] = int(port)
+    if event.status is not None:
+        attributes["http.response.status_code"] = event.status
+    if event.error is not None:
+        attributes["error.type"] = event.error
+    elif event.status is not None and event.status >= _FIRST_ERROR:
+        attributes["error.type"] = str(event.status)
+    return attributes
+
+
+def _record_span(tracer: Tracer, event: RequestFinished, attributes: AttributeMap) -> None:
+    from opentelemetry.trace import SpanKind, Status, StatusCode
+
+    end = time.time_ns()
+    more: dict[str, Any] = {**attributes, "url.path": event.path}
+    if event.attempt > 1:
+        more["http.request.resend_count"] = event.attempt - 1
+    if event.request_id is not None:
+        more["sfconnect.request_id"] = event.request_id
+    span = tracer.start_span(
+        event.method,
+        kind=SpanKind.CLIENT,
+        attributes=more,
+        start_time=end - int(event.elapsed_ms * 1_000_000),
+    )
+    if "error.type" in attributes:
+        span.set_status(Status(StatusCode.ERROR))
+    span.end(end)
