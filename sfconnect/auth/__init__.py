@@ -5,6 +5,7 @@ from sfconnect.auth.base import (
     AuthContext,
     AuthStrategy,
     Credentials,
+    SecretResolver,
     Signer,
     StoredToken,
     SupportsRefresh,
@@ -16,6 +17,7 @@ from sfconnect.auth.chain import Chain
 from sfconnect.auth.options import OptionSpec, build, coerce_secrets, option, options_of
 from sfconnect.auth.process import ProcessCredentials
 from sfconnect.auth.registry import (
+    SECRETS,
     SIGNERS,
     STRATEGIES,
     TOKEN_STORES,
@@ -30,6 +32,7 @@ from sfconnect.auth.static import ApiKey, Basic
 
 __all__ = [
     "PLUGIN_API",
+    "SECRETS",
     "SIGNERS",
     "STRATEGIES",
     "TOKEN_STORES",
@@ -47,6 +50,7 @@ __all__ = [
     "Resolved",
     "Retirement",
     "RetirementWarning",
+    "SecretResolver",
     "Signer",
     "StoredToken",
     "SupportsRefresh",

@@ -117,6 +117,27 @@ class Signer(Protocol):
         ...
 
 
+class SecretResolver(Protocol):
+    """Reads the secrets that values name, such as ``keyring://service/username``.
+
+    It is a dataclass that is made without arguments, and its name in the entry-point group
+    ``sfconnect.secret`` is the scheme. It is asked while options are read, for arguments, the
+    environment and profiles alike, in a thread where an event loop runs; it may block, and keeps
+    nothing of what it has read.
+    """
+
+    plugin_api: ClassVar[int]
+
+    def resolve(self, reference: str) -> Secret:
+        """Return the secret that the whole text, its scheme included, names.
+
+        Raises:
+            ConfigurationError: There is none, or it cannot be read. Neither message nor hint
+                quotes a secret.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StoredToken:
     """A record of a token store; ``generation`` counts the writes under its key."""

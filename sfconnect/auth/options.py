@@ -18,6 +18,7 @@ from typing import (
 )
 
 from sfconnect._types import UNSET, Secret
+from sfconnect.auth.secret_references import is_reference, refuse_reference
 from sfconnect.auth.secret_sources import read_secret
 from sfconnect.config import (
     Form,
@@ -76,7 +77,8 @@ def option(
         help: One sentence for whoever has to fill it in.
         default: Left out, the option is required.
         secret: Keep it out of reprs and errors, and take it also from ``<name>_file`` and
-            ``<name>_command``. The field's type has to allow a ``Secret``.
+            ``<name>_command``, or where a reference such as ``keyring://service/username`` says.
+            The field's type has to allow a ``Secret``.
         env: Environment variables to ask after ``SFCONNECT_<NAME>``, the first one first.
         choices: The values allowed, where the type does not say it.
         example: A value to show, for a person to recognise the kind.
@@ -133,9 +135,13 @@ def coerce_secrets(strategy: object) -> None:
 
     It works on frozen dataclasses, so that ``ClientCredentials(client_secret="…")`` keeps the
     text out of reprs and pickles from the first moment.
+
+    Raises:
+        ConfigurationError: One is a reference such as ``keyring://…``, which nothing reads here.
     """
     for spec in options_of(type(strategy)):
         if spec.secret and isinstance(text := getattr(strategy, spec.name), str):
+            refuse_reference(spec.name, text)
             object.__setattr__(strategy, spec.name, Secret(text))
 
 
@@ -147,7 +153,7 @@ def as_secret(value: Secret | str) -> Secret:
 def build(strategy_class: type[_T], values: Mapping[str, Value], *, name: str | None = None) -> _T:
     """Make a strategy from values of any origin, each turned into the type of its option.
 
-    Files and commands that stand in for secrets are read here, so this may block.
+    Files, commands and references that stand in for secrets are read here, so this may block.
 
     Args:
         strategy_class: The dataclass to make.
@@ -179,7 +185,7 @@ def coerce(spec: OptionSpec, value: Value) -> object:
     Raises:
         ConfigurationError: It does not fit. The error quotes it, unless it is a secret.
     """
-    if value.form is not Form.PLAIN:
+    if value.form is not Form.PLAIN or (spec.secret and is_reference(value.raw)):
         value = Value(read_secret(spec.name, value), value.origin)
     result = convert(spec.type, value.raw, value.base)
     if result is UNSET or not _is_chosen(spec.choices, result):

@@ -1,4 +1,4 @@
-"""Find strategies, token stores and signers by name, and import the one that is asked for.
+"""Find plugins of any group by name, and import the one that is asked for.
 
 Names come from the entry points of installed distributions; reading them imports no plugin. Where
 there are no entry points (frozen apps), or in tests, :meth:`Registry.register` takes their place.
@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from sfconnect.auth.base import PLUGIN_API, AuthStrategy, Signer, TokenStore
+from sfconnect.auth.base import PLUGIN_API, AuthStrategy, SecretResolver, Signer, TokenStore
 from sfconnect.auth.options import options_of
 from sfconnect.config import did_you_mean
 from sfconnect.errors import PluginError
@@ -273,6 +273,7 @@ TOKEN_STORES: Final[Registry[TokenStore]] = Registry(
     "sfconnect.token_store", ("get", "compare_and_swap", "delete"), methods=("lock",)
 )
 SIGNERS: Final[Registry[Signer]] = Registry("sfconnect.signer", ("sign",))
+SECRETS: Final[Registry[SecretResolver]] = Registry("sfconnect.secret", (), methods=("resolve",))
 
 
 def register(name: str, strategy: type[AuthStrategy]) -> None:

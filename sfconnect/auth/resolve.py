@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 from sfconnect.auth.options import build, options_of, variables_of
 from sfconnect.auth.registry import STRATEGIES, Registry
+from sfconnect.auth.secret_references import is_reference
 from sfconnect.auth.sources import Key, Places, option_families, setting_families
 from sfconnect.config import (
     CONFIG_VARIABLE,
@@ -205,7 +206,8 @@ def _refuse_unknown(
 
 def _warn_of_open_secrets(profile: Profile, specs: Iterable[OptionSpec]) -> None:
     for spec in specs:
-        if spec.secret and any(name in profile.values for name in (spec.name, *spec.aliases)):
+        given = [profile.values.get(name) for name in (spec.name, *spec.aliases)]
+        if spec.secret and any(one is not None and not is_reference(one) for one in given):
             warn_if_others_can_read(profile, spec.name)
 
 

@@ -1,4 +1,4 @@
-"""Read a secret from the file, or from the command, that stands in for it."""
+"""Read a secret from the file, the command or the reference that stands in for it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sfconnect.auth.secret_references import is_reference, read_reference
 from sfconnect.config import Form, Value, resolve_path
 from sfconnect.errors import ConfigurationError
 
@@ -20,10 +21,14 @@ COMMAND_TIMEOUT_S: Final = 30.0
 def read_secret(option: str, value: Value, *, timeout_s: float = COMMAND_TIMEOUT_S) -> str:
     """Read the text that a file holds or a command prints, without one trailing newline.
 
+    A plain value is a reference, such as ``keyring://service/username``.
+
     Raises:
         ConfigurationError: It cannot be read or is empty. The error quotes neither content nor
             output, nor the command's arguments.
     """
+    if value.form is Form.PLAIN:
+        return _read_reference(option, value)
     if value.form is Form.FILE:
         content = _read_file(option, value)
     else:
@@ -38,6 +43,16 @@ def read_secret(option: str, value: Value, *, timeout_s: float = COMMAND_TIMEOUT
     if not text:
         raise _unusable(option, value, "what it gives is empty")
     return text
+
+
+def _read_reference(option: str, value: Value) -> str:
+    if not is_reference(value.raw):
+        raise _unusable(option, value, "it is no reference")
+    try:
+        return read_reference(value.raw)
+    except ConfigurationError as error:
+        message = f"Option {option} cannot be read from {value.origin}: {error.message}"
+        raise type(error)(message, hint=error.hint) from error
 
 
 def _read_file(option: str, value: Value) -> bytes:

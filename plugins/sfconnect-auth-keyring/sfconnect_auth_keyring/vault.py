@@ -88,10 +88,10 @@ class Vault:
         return f"{self.service} {key}"
 
     def _get(self, name: str) -> str | None:
-        return _translated(partial(keyring.get_password, self.service, name), "read")
+        return translated(partial(keyring.get_password, self.service, name), "read")
 
     def _set(self, name: str, text: str) -> None:
-        _translated(partial(keyring.set_password, self.service, name, text), "written")
+        translated(partial(keyring.set_password, self.service, name, text), "written")
         if self._get(name) != text:
             message = "The keyring did not keep the token that it was given."
             hint = f"Look at its backend, {keyring.get_keyring().name}: python -m keyring diagnose"
@@ -100,19 +100,28 @@ class Vault:
     def _drop(self, names: list[str]) -> None:
         for name in names:
             if self._get(name) is not None:
-                _translated(partial(keyring.delete_password, self.service, name), "written")
+                translated(partial(keyring.delete_password, self.service, name), "written")
 
 
-def _translated(work: Callable[[], _T], what: str) -> _T:
+def translated(work: Callable[[], _T], what: str) -> _T:
+    """Do work with the keyring, and bring the errors of its backends to one kind.
+
+    Args:
+        work: What to do.
+        what: What it does with the keyring, such as "read".
+
+    Raises:
+        TokenStoreError: It failed, with what to do about it.
+    """
     try:
         return work()
     except NoKeyringError as error:
-        message = "There is no keyring on this machine that could keep a token."
-        hint = "Install a backend (on a server: keyrings.alt), or use the store in a file."
+        message = "There is no keyring on this machine that could keep a secret."
+        hint = "Install a backend (on a server: keyrings.alt), or use a file."
         raise TokenStoreError(message, hint=hint, docs_key="keyring-missing") from error
     except KeyringLocked as error:
         message = "The keyring is locked, and nobody unlocked it."
-        hint = "Unlock it in the desktop session, or use the store in a file."
+        hint = "Unlock it in the desktop session, or use a file."
         raise TokenStoreError(message, hint=hint, docs_key="keyring-locked") from error
     except Exception as error:  # noqa: BLE001  # a border: each backend raises errors of its own
         # Its text is left out: a backend may quote what it could not keep.

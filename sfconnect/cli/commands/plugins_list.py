@@ -36,9 +36,9 @@ def command(common: Common, *, check: bool) -> int:
 
 
 def _registries() -> Iterable[Registry[Any]]:
-    from sfconnect.auth.registry import SIGNERS, STRATEGIES, TOKEN_STORES  # not for --help
+    from sfconnect.auth.registry import SECRETS, SIGNERS, STRATEGIES, TOKEN_STORES  # not for --help
 
-    return STRATEGIES, TOKEN_STORES, SIGNERS
+    return STRATEGIES, TOKEN_STORES, SIGNERS, SECRETS
 
 
 def _verdict(report: PluginReport) -> str:
