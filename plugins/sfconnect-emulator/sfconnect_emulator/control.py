@@ -12,6 +12,7 @@ from sfconnect_emulator.instance import Instance
 from sfconnect_emulator.ledger import Write
 from sfconnect_emulator.limits import DAILY_API_REQUESTS
 from sfconnect_emulator.oauth.apps import ConnectedApp
+from sfconnect_emulator.oauth.devices import POLL_INTERVAL_S, DeviceRequest
 from sfconnect_emulator.oauth.errors import OAuthError
 from sfconnect_emulator.oauth.people import Person
 
@@ -34,6 +35,7 @@ class Control:
         instance.latency_ms = instance.settings.latency_ms
         instance.tokens.ttl_s = instance.settings.token_ttl_s
         instance.capacity = Capacity()
+        instance.authorization.state.devices.interval_s = POLL_INTERVAL_S
 
     def add_faults(self, rules: object) -> int:
         """Put rules behind those in force: ``Rule`` values, or what JSON gives for them.
@@ -124,6 +126,28 @@ class Control:
             return authorize.decide(urlsplit(url).query, user, allow=allow)
         except OAuthError as error:
             raise ValueError(str(error)) from None
+
+    def devices(self) -> tuple[DeviceRequest, ...]:
+        """The devices that wait for their users, or for the time to ask again."""
+        return tuple(self._instance.authorization.state.devices)
+
+    def answer_device(
+        self, user_code: str, *, username: str | None = None, allow: bool = True
+    ) -> None:
+        """Enter the code of a device and decide, as a user without a browser.
+
+        Raises:
+            KeyError: no such user, or no device waits under this code.
+        """
+        flow, user = self._instance.authorization.device_flow, self._user(username)
+        found = flow.waiting(user_code)
+        if found is None:
+            raise KeyError(user_code)
+        flow.decide(found[0], user, allow=allow)
+
+    def set_device_interval(self, seconds: float) -> None:
+        """Set how long devices have to wait between two questions, for codes issued from now on."""
+        self._instance.authorization.state.devices.interval_s = seconds
 
     def statistics(self) -> dict[str, object]:
         """Counts of requests, logins, rows and faults since the start or the last reset."""

@@ -14,6 +14,7 @@ from sfconnect_emulator.control import Control
 from sfconnect_emulator.data.errors import ApiError
 from sfconnect_emulator.faults import FaultFileError, parse_rules
 from sfconnect_emulator.oauth.apps import ConnectedApp
+from sfconnect_emulator.oauth.devices import DeviceRequest
 from sfconnect_emulator.rendering import json_answer
 from sfconnect_emulator.wire import Request, Response
 
@@ -56,6 +57,16 @@ class _Authorize(msgspec.Struct, forbid_unknown_fields=True):
     allow: bool = True
 
 
+class _AnswerDevice(msgspec.Struct, forbid_unknown_fields=True):
+    user_code: str
+    username: str | None = None
+    allow: bool = True
+
+
+class _DeviceInterval(msgspec.Struct, forbid_unknown_fields=True):
+    seconds: Annotated[float, msgspec.Meta(ge=0)]
+
+
 class ControlApi:
     """Answer requests under ``/__control__``; they are neither counted nor delayed."""
 
@@ -77,6 +88,9 @@ class ControlApi:
             ("POST", "capacity"): self._capacity,
             ("POST", "locators", "expire"): self._expire_locators,
             ("POST", "authorize"): self._authorize,
+            ("GET", "devices"): lambda _: [_shown_device(one) for one in control.devices()],
+            ("POST", "devices"): self._answer_device,
+            ("POST", "device-interval"): self._device_interval,
             ("GET", "apps"): lambda _: [_shown(app) for app in control.apps()],
         }
 
@@ -173,6 +187,17 @@ class ControlApi:
         decide = self._control.authorize
         return {"location": decide(asked.url, username=asked.username, allow=asked.allow)}
 
+    def _answer_device(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body, type=_AnswerDevice)
+        answer = self._control.answer_device
+        answer(asked.user_code, username=asked.username, allow=asked.allow)
+        return {"allowed": asked.allow}
+
+    def _device_interval(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body, type=_DeviceInterval)
+        self._control.set_device_interval(asked.seconds)
+        return {"seconds": asked.seconds}
+
     def _change_app(self, request: Request) -> object:
         changes = msgspec.json.decode(request.body, type=dict[str, object])
         return _shown(self._control.change_app(request.segments[2], changes))
@@ -209,4 +234,14 @@ def _shown(app: ConnectedApp) -> dict[str, object]:
         "callbacks": app.callbacks,
         "require_pkce": app.require_pkce,
         "require_secret": app.require_secret,
+    }
+
+
+def _shown_device(waiting: DeviceRequest) -> dict[str, object]:
+    return {
+        "user_code": waiting.user_code,
+        "client_id": waiting.client_id,
+        "scope": waiting.scope,
+        "allowed": waiting.allowed,
+        "expired": waiting.is_expired(),
     }

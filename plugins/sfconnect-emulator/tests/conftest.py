@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
+import aiohttp
 import pytest
 
+from sfconnect_emulator.browsing import Sender
 from sfconnect_emulator.clock import Clock
 from sfconnect_emulator.inprocess import InProcess
 from sfconnect_emulator.probe import Probe
@@ -30,3 +32,19 @@ def org(clock: Clock) -> Iterator[InProcess]:
 @pytest.fixture
 def probe(org: InProcess) -> Probe:
     return Probe(org)
+
+
+@pytest.fixture
+async def over_sockets() -> AsyncIterator[Sender]:
+    """Send requests over sockets; redirects are left alone, cookies left to the caller."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+
+        async def send(
+            method: str, url: str, headers: Mapping[str, str], body: bytes
+        ) -> tuple[int, dict[str, str], bytes]:
+            async with session.request(
+                method, url, headers=headers, data=body, allow_redirects=False
+            ) as answer:
+                return answer.status, dict(answer.headers), await answer.read()
+
+        yield send

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -686,25 +683,9 @@ async def test_no_parameter_can_write_into_a_page_or_a_header(
     assert not any("\n" in value for value in page.headers.values())
 
 
-@asynccontextmanager
-async def sending() -> AsyncIterator[Sender]:
-    """Requests over sockets, redirects left alone, cookies left to the browser."""
-    jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(cookie_jar=jar) as session:
-
-        async def send(
-            method: str, url: str, headers: Mapping[str, str], body: bytes
-        ) -> tuple[int, dict[str, str], bytes]:
-            async with session.request(
-                method, url, headers=headers, data=body, allow_redirects=False
-            ) as answer:
-                return answer.status, dict(answer.headers), await answer.read()
-
-        yield send
-
-
-async def test_the_whole_way_over_sockets() -> None:
-    async with Emulator() as org, sending() as send:
+async def test_the_whole_way_over_sockets(over_sockets: Sender) -> None:
+    send = over_sockets
+    async with Emulator() as org:
         org.control.change_app(org.client_id, {"admin_approval": False, "require_pkce": True})
         browser = Browser(send)
         page = await log_in(browser, org, code_challenge=CHALLENGE, scope="api refresh_token")

@@ -13,7 +13,10 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type, not a secret
 PASSWORD = "password"  # noqa: S105 - the name of a grant type, not a secret
 AUTHORIZATION_CODE = "authorization_code"
-ALL_FLOWS = frozenset({AUTHORIZATION_CODE, CLIENT_CREDENTIALS, JWT_BEARER, REFRESH_TOKEN, PASSWORD})
+DEVICE = "device"
+ALL_FLOWS = frozenset(
+    {AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE, JWT_BEARER, PASSWORD, REFRESH_TOKEN}
+)
 CALLBACK_PORTS = (1717, 1718, 1719, 1720, 1721, 3000, 5000, 8000, 8080, 8443)
 CALLBACKS = tuple(
     f"http://{host}:{port}/OauthRedirect"

@@ -45,6 +45,11 @@ def invalid_request(description: str) -> OAuthError:
     return OAuthError("invalid_request", description)
 
 
+def invalid_scope() -> OAuthError:
+    """The app asks for something that it must not have."""
+    return OAuthError("invalid_scope", "the requested scope is not allowed")
+
+
 def unknown_client() -> OAuthError:
     """No app has this consumer key."""
     return OAuthError("invalid_client_id", "client identifier invalid")

@@ -8,6 +8,7 @@ from sfconnect_emulator.oauth import apps as flows
 from sfconnect_emulator.oauth.admission import Granted
 from sfconnect_emulator.oauth.assertion import verify_assertion
 from sfconnect_emulator.oauth.code_flow import CodeFlow
+from sfconnect_emulator.oauth.device_flow import DeviceFlow
 from sfconnect_emulator.oauth.errors import (
     inactive_user,
     invalid_grant,
@@ -31,7 +32,9 @@ def grant_name(grant_type: str) -> str:
 class Grants:
     """Decide token requests and open sessions for those that may have one."""
 
-    def __init__(self, state: AuthorizationState, code_flow: CodeFlow) -> None:
+    def __init__(
+        self, state: AuthorizationState, code_flow: CodeFlow, device_flow: DeviceFlow
+    ) -> None:
         self._apps = state.apps
         self._tokens = state.tokens
         self._directory = state.directory
@@ -42,6 +45,7 @@ class Grants:
         self._methods: dict[str, Callable[[TokenRequest], Granted]] = {
             flows.AUTHORIZATION_CODE: code_flow.redeem,
             flows.CLIENT_CREDENTIALS: self._client_credentials,
+            flows.DEVICE: device_flow.redeem,
             flows.JWT_BEARER: self._jwt_bearer,
             flows.REFRESH_TOKEN: self._refresh_token,
             flows.PASSWORD: self._password,

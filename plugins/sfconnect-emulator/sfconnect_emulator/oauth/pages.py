@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 
+from sfconnect_emulator.oauth.devices import DeviceRequest
 from sfconnect_emulator.rendering import HTML
 from sfconnect_emulator.wire import Response
 
@@ -73,13 +74,22 @@ def login_page(form: Form, *, username: str = "", problem: str = "") -> Response
 
 def consent_page(form: Form, *, app: str, username: str, scopes: Iterable[str]) -> Response:
     """Ask whether an app may do what it wants to."""
-    wishes = "".join(f"<li>{escape(_SCOPES.get(scope, scope))}</li>" for scope in scopes)
-    text = (
-        f"<p><strong>{escape(app)}</strong> is asking to:</p><ul>{wishes}</ul>"
-        f"<p>Do you want to allow access for {escape(username)}?</p>"
+    return _consent(form, "", app, username, scopes)
+
+
+def connect_page(form: Form, *, user_code: str = "", problem: str = "") -> Response:
+    """Ask for the code that a device shows."""
+    fields = (
+        '<label>Code <input name="user_code" type="text" autofocus required '
+        f'value="{escape(user_code)}"></label>'
     )
-    buttons = [("allow", "Allow"), ("deny", "Deny"), ("switch", "Not you?")]
-    return _page("Allow Access?", text + form.html("", buttons))
+    return _page("Connect a Device", _alert(problem) + form.html(fields, [("connect", "Connect")]))
+
+
+def device_consent_page(form: Form, waiting: DeviceRequest, *, app: str, username: str) -> Response:
+    """Ask whether a device may do what it wants to."""
+    fields = f'<input type="hidden" name="user_code" value="{escape(waiting.user_code)}">'
+    return _consent(form, fields, app, username, waiting.scope.split())
 
 
 def message_page(title: str, text: str, status: int = 200) -> Response:
@@ -90,6 +100,16 @@ def message_page(title: str, text: str, status: int = 200) -> Response:
 def refusal_page(error: str, description: str) -> Response:
     """Show why a request cannot be answered to the app: who sent it is not certain."""
     return message_page("OAuth Error", f"error={error}&error_description={description}", status=400)
+
+
+def _consent(form: Form, fields: str, app: str, username: str, scopes: Iterable[str]) -> Response:
+    wishes = "".join(f"<li>{escape(_SCOPES.get(scope, scope))}</li>" for scope in scopes)
+    text = (
+        f"<p><strong>{escape(app)}</strong> is asking to:</p><ul>{wishes}</ul>"
+        f"<p>Do you want to allow access for {escape(username)}?</p>"
+    )
+    buttons = [("allow", "Allow"), ("deny", "Deny"), ("switch", "Not you?")]
+    return _page("Allow Access?", text + form.html(fields, buttons))
 
 
 def _page(title: str, content: str, status: int = 200) -> Response:

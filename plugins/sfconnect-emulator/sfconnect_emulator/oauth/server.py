@@ -13,8 +13,11 @@ from sfconnect_emulator.oauth.admission import Granted
 from sfconnect_emulator.oauth.apps import AppRegistry
 from sfconnect_emulator.oauth.authorize import AuthorizeEndpoint
 from sfconnect_emulator.oauth.code_flow import CodeFlow
+from sfconnect_emulator.oauth.connect import ConnectEndpoint
 from sfconnect_emulator.oauth.credentials import ClientCredentials
+from sfconnect_emulator.oauth.device_flow import DeviceFlow
 from sfconnect_emulator.oauth.errors import OAuthError, invalid_request, unknown_client
+from sfconnect_emulator.oauth.front_door import FrontDoor
 from sfconnect_emulator.oauth.grants import Grants, grant_name
 from sfconnect_emulator.oauth.identity import (
     discovery_document,
@@ -52,18 +55,20 @@ class AuthorizationServer:
         self.apps = apps
         self.tokens = tokens
         self.state = AuthorizationState(apps, tokens, directory, clock)
-        code_flow = CodeFlow(self.state)
-        self.grants = Grants(self.state, code_flow)
+        self.device_flow = DeviceFlow(self.state)
+        door, code_flow = FrontDoor(self.state), CodeFlow(self.state)
+        self.grants = Grants(self.state, code_flow, self.device_flow)
         self._directory = directory
         self._clock = clock
         self._statistics = statistics
-        self.authorize = AuthorizeEndpoint(self.state, code_flow)
+        self.authorize = AuthorizeEndpoint(self.state, door, code_flow)
         self._endpoints: dict[tuple[str, ...], Callable[[Request], Response]] = {
             ("services", "oauth2", "authorize"): self.authorize.handle,
             ("services", "oauth2", "token"): self._token,
             ("services", "oauth2", "revoke"): self._revoke,
             ("services", "oauth2", "introspect"): self._introspect,
             ("services", "oauth2", "userinfo"): self._userinfo,
+            ("setup", "connect"): ConnectEndpoint(self.state, door, self.device_flow).handle,
             (".well-known", "openid-configuration"): self._discovery,
             ("id", "keys"): self._keys,
         }
@@ -84,16 +89,30 @@ class AuthorizationServer:
         if request.method != "POST":
             raise invalid_request("must use HTTP POST")
         form = request.form()
+        if form.get("response_type") == "device_code":
+            return self._device_codes(request, form)
         kind = grant_name(form.get("grant_type", "none"))
         try:
-            client = ClientCredentials.read(request, form)
-            host = request.headers.get("host", "")
-            granted = self.grants.grant(TokenRequest(form, client, host, self.base_url))
+            granted = self.grants.grant(self._token_request(request, form))
         except OAuthError as error:
             self._statistics.refused_login(kind, error.error)
             raise
         self._statistics.login(kind)
         return json_answer(200, self._token_body(granted), _NOT_CACHED)
+
+    def _token_request(self, request: Request, form: dict[str, str]) -> TokenRequest:
+        client = ClientCredentials.read(request, form)
+        return TokenRequest(form, client, request.headers.get("host", ""), self.base_url)
+
+    def _device_codes(self, request: Request, form: dict[str, str]) -> Response:
+        waiting = self.device_flow.start(self._token_request(request, form))
+        body = {
+            "device_code": waiting.device_code,
+            "user_code": waiting.user_code,
+            "verification_uri": f"{self.base_url}/setup/connect",
+            "interval": int(waiting.interval_s),
+        }
+        return json_answer(200, body, _NOT_CACHED)
 
     def _token_body(self, granted: Granted) -> dict[str, str]:
         session = granted.session

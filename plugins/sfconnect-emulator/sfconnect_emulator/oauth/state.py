@@ -10,6 +10,7 @@ from sfconnect_emulator.oauth.admission import Admission
 from sfconnect_emulator.oauth.apps import AppRegistry
 from sfconnect_emulator.oauth.browser import BrowserSessions
 from sfconnect_emulator.oauth.codes import CodeBook
+from sfconnect_emulator.oauth.devices import DeviceBook
 from sfconnect_emulator.oauth.people import Directory
 from sfconnect_emulator.oauth.tokens import TokenBook
 
@@ -26,9 +27,11 @@ class AuthorizationState:
     accounts: Accounts = field(init=False)
     codes: CodeBook = field(init=False)
     browsers: BrowserSessions = field(init=False)
+    devices: DeviceBook = field(init=False)
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.tokens, self.directory, self.clock)
         self.accounts = Accounts(self.directory)
         self.codes = CodeBook(self.clock)
         self.browsers = BrowserSessions(self.clock)
+        self.devices = DeviceBook(self.clock)
