@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sfconnect_emulator.data.org import PROFILES, OrgUser
+from sfconnect_emulator.data.org import LICENSE, PROFILES, OrgUser
 from sfconnect_emulator.data.tables import Row, columns
 
 if TYPE_CHECKING:
@@ -18,7 +18,12 @@ _RECORD_TYPES: Final = (("Business", "Account"), ("Incident", "Case"))
 def found(store: Store) -> None:
     """Insert the first rows of an org."""
     _insert(store, "Organization", [_organization(store)])
-    _insert(store, "Profile", [{"Name": name, "UserType": "Standard"} for name in PROFILES])
+    _insert(store, "UserLicense", [_license(store)])
+    _insert(
+        store, "Profile",
+        [{"Name": name, "UserType": "Standard", "UserLicenseId": store.org.license_id}
+         for name in PROFILES],
+    )  # fmt: skip
     _insert(store, "User", [_user(store, user) for user in store.org.users])
     _insert(
         store, "Group",
@@ -55,6 +60,14 @@ def _organization(store: Store) -> Row:
         "InstanceName": org.instance_name, "IsSandbox": False,
         "OrganizationType": "Developer Edition", "PrimaryContact": org.user.name,
         "Country": "US",
+    }  # fmt: skip
+
+
+def _license(store: Store) -> Row:
+    active = sum(user.is_active for user in store.org.users)
+    return {
+        "LicenseDefinitionKey": "SFDC", "Name": LICENSE, "MasterLabel": LICENSE,
+        "Status": "Active", "TotalLicenses": 10, "UsedLicenses": active,
     }  # fmt: skip
 
 

@@ -22,6 +22,8 @@ _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FIRST_COUNTER: Final = 62**4
 _LAST_COUNTER: Final = 62**5
 PROFILES: Final = ("System Administrator", "Standard User")
+LICENSE: Final = "Salesforce"
+"""The user licence that all profiles belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Org:
     instance_name: str
     users: tuple[OrgUser, ...]
     profile_ids: tuple[str, ...]
+    license_id: str
     starts: Mapping[str, int]
     instance_url: str = ""
 
@@ -65,12 +68,15 @@ class Org:
         name = f"{rng.choice(_WORDS)} {rng.choice(_KINDS)}"
         starts = {prefix: rng.randrange(_FIRST_COUNTER, _LAST_COUNTER) for prefix in _prefixes()}
         host = name.lower().replace(" ", "-")
-        draft = cls(seed, "", name, pod, f"EM{rng.randrange(10, 99)}", (), (), starts, instance_url)
+        draft = cls(
+            seed, "", name, pod, f"EM{rng.randrange(10, 99)}", (), (), "", starts, instance_url
+        )
         return replace(
             draft,
             org_id=draft.ids("00D").id_of(1),
             users=tuple(draft.people(host)),
             profile_ids=tuple(draft.ids("00e").ids_of(1, len(PROFILES))),
+            license_id=draft.ids("100").id_of(1),
         )
 
     @property

@@ -219,6 +219,16 @@ def test_typeof_reads_other_fields_for_each_type(org: Desk) -> None:
     assert records[1]["Owner"]["attributes"]["type"] == "Group"
 
 
+def test_a_user_tells_profile_and_license(org: Desk) -> None:
+    soql = "SELECT Profile.Name, Profile.UserLicense.Name FROM User WHERE IsActive = true"
+    records = org.query(f"{soql} ORDER BY Username LIMIT 2")
+
+    assert [record["Profile"]["Name"] for record in records] == [
+        "System Administrator", "Standard User",
+    ]  # fmt: skip
+    assert {record["Profile"]["UserLicense"]["Name"] for record in records} == {"Salesforce"}
+
+
 def test_typeof_falls_back_to_its_else(org: Desk) -> None:
     typeof = "TYPEOF What WHEN Case THEN Subject ELSE Id, Name END"
     records = org.query(f"SELECT {typeof} FROM Task ORDER BY Subject")

@@ -92,8 +92,24 @@ PROFILE: Final = SObjectType(
     fields=(
         record_id("Profile"),
         text("Name", 255, nillable=False, name_field=True),
+        ref("UserLicenseId", "UserLicense", nillable=False, updateable=False),
         read_only(picklist("UserType", "Standard", "Guest", length=40)),
         text("Description", 255),
+        *audit(),
+    ),
+)  # fmt: skip
+
+USER_LICENSE: Final = SObjectType(
+    name="UserLicense", label="User License", label_plural="User Licenses", key_prefix="100",
+    updateable=False, layoutable=False, **_FIXED,
+    fields=(
+        record_id("User License"),
+        text("LicenseDefinitionKey", 40, nillable=False),
+        text("Name", 40, nillable=False, name_field=True),
+        text("MasterLabel", 40, nillable=False, label="Label"),
+        picklist("Status", "Active", "Disabled", length=40, restricted=True),
+        whole("TotalLicenses", nillable=False),
+        whole("UsedLicenses", nillable=False),
         *audit(),
     ),
 )  # fmt: skip
@@ -143,4 +159,4 @@ ORGANIZATION: Final = SObjectType(
     ),
 )  # fmt: skip
 
-OBJECTS: Final = (USER, GROUP, PROFILE, RECORD_TYPE, ORGANIZATION)
+OBJECTS: Final = (USER, GROUP, PROFILE, USER_LICENSE, RECORD_TYPE, ORGANIZATION)
