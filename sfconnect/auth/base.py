@@ -73,6 +73,20 @@ class AuthStrategy(Protocol):
 
 
 @runtime_checkable
+class SupportsAvailability(Protocol):
+    """A strategy class that can tell beforehand that it cannot work on this machine."""
+
+    @classmethod
+    def availability(cls) -> str | None:
+        """Return None, or why it cannot work here and what to do, in one sentence.
+
+        It is asked of every installed strategy when they are listed, so it opens no file, runs no
+        program and sends nothing. It may look for a module, or for a command in ``PATH``.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsRefresh(Protocol):
     """A strategy that can renew credentials more cheaply, or only, from the old ones."""
 

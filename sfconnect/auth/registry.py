@@ -69,6 +69,8 @@ class PluginReport:
     error: PluginError | None
     import_s: float = 0.0
     """How long its import took; next to nothing where its module was there already."""
+    unavailable: str | None = None
+    """Why it cannot work on this machine, if its class tells of a reason."""
 
     @property
     def ok(self) -> bool:
@@ -249,10 +251,12 @@ class Registry(Generic[_T]):
         return None
 
     def _report(self, entry: PluginEntry) -> PluginReport:
-        summary, problem, began = "", None, time.monotonic()
+        summary, problem, unavailable, began = "", None, None, time.monotonic()
         try:
-            summary = _first_line(self._load(entry))
+            found = self._load(entry)
+            summary = _first_line(found)
             self._find(entry.name)
+            unavailable = _unavailable(entry, found)
         except PluginError as error:
             problem = error
         import_s = time.monotonic() - began
@@ -265,6 +269,7 @@ class Registry(Generic[_T]):
             summary,
             problem,
             import_s,
+            unavailable,
         )
 
 
@@ -299,6 +304,25 @@ def _canonical(distribution: str) -> str:
 def _unfit(entry: PluginEntry, problem: str) -> PluginError:
     message = f"Plugin {entry} {problem}."
     return PluginError(message, hint="The guide for plugin authors shows a whole one.")
+
+
+def _unavailable(entry: PluginEntry, cls: type) -> str | None:
+    """Ask a class why it cannot work here, in case it is one that tells."""
+    ask = getattr(cls, "availability", None)
+    if not callable(ask):
+        return None
+    if iscoroutinefunction(ask):
+        raise _unfit(entry, "has an availability() that is a coroutine")
+    try:
+        reason = ask()
+    except Exception as error:  # a border: code of others runs
+        problem = f"{type(error).__name__}: {error}"
+        message = f"Plugin {entry} cannot tell whether it is available: {problem}."
+        raise PluginError(message, hint=_AVAILABILITY_HINT) from error
+    return None if reason is None else str(reason)
+
+
+_AVAILABILITY_HINT: Final = "availability() is a class method that returns None or the reason."
 
 
 def _wrong_api(entry: PluginEntry, written_for: object) -> PluginError:

@@ -169,15 +169,20 @@ class StrategyConformance:
         self, strategy: AuthStrategy, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Files and networks are for the login."""
-
-        def refuse(*_arguments: object, **_options: object) -> None:
-            message = "making a strategy must do no I/O"
-            raise AssertionError(message)
-
-        for owner, name in _DOORS:
-            monkeypatch.setattr(owner, name, refuse)
+        _close_doors(monkeypatch, "making a strategy")
 
         dataclasses.replace(_as_dataclass(strategy))
+
+    async def test_asking_whether_it_is_available_does_no_io(
+        self, strategy: AuthStrategy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is asked of all that are installed, whenever somebody lists them."""
+        ask = getattr(type(strategy), "availability", lambda: None)
+        with monkeypatch.context() as closed:
+            _close_doors(closed, "availability()")
+            reason = ask()
+
+        assert reason is None or (isinstance(reason, str) and reason.strip())
 
     async def test_its_secrets_are_in_no_text_of_it(self, strategy: AuthStrategy) -> None:
         """Strategies end up in logs and error reports."""
@@ -471,6 +476,15 @@ _DOORS: list[tuple[Any, str]] = [
     (socket, "getaddrinfo"),
     (subprocess, "Popen"),
 ]
+
+
+def _close_doors(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        message = f"{what} must do no I/O"
+        raise AssertionError(message)
+
+    for owner, name in _DOORS:
+        monkeypatch.setattr(owner, name, refuse)
 
 
 def _context(send: Any) -> AuthContext:

@@ -58,6 +58,13 @@ async def run(command: str, words: Sequence[str], timeout_s: float) -> Answer:
     return Answer(process.returncode or 0, (out.strip() or err).decode("utf-8", "replace"))
 
 
+def missing(command: str) -> str | None:
+    """Why the CLI cannot be run here; None if it can be found."""
+    if _find(command) is not None:
+        return None
+    return f"The Salesforce CLI ({command}) is not there. {_INSTALL}"
+
+
 async def _start(command: str, words: Sequence[str]) -> Process:
     path = await to_thread.run_sync(_find, command)
     if path is None:

@@ -9,8 +9,9 @@ from sfconnect import Secret
 from sfconnect.auth import AuthContext, Credentials, option
 from sfconnect.errors import ConfigurationError
 from sfconnect_auth_sfcli.answers import Org, explain_unknown_command, read_org, read_token
-from sfconnect_auth_sfcli.process import run
+from sfconnect_auth_sfcli.process import missing, run
 
+_COMMAND = "sf"
 _DISPLAY = ("org", "display")
 _SHOW_TOKEN = ("org", "auth", "show-access-token", "--no-prompt")
 _UNSAFE = frozenset("\"'&|<>^%!`$;()")
@@ -29,7 +30,7 @@ class SfCli:
         env="SF_TARGET_ORG",
         example="ada@example.com.uat",
     )
-    command: str = option(help="Name or path of the CLI's executable.", default="sf")
+    command: str = option(help="Name or path of the CLI's executable.", default=_COMMAND)
     timeout_s: float = option(help="Seconds that one call of the CLI may take.", default=60.0)
 
     def __post_init__(self) -> None:
@@ -40,6 +41,11 @@ class SfCli:
         if not self.timeout_s > 0:
             message = f"timeout_s must be more than 0, not {self.timeout_s:g}."
             raise ConfigurationError(message)
+
+    @classmethod
+    def availability(cls) -> str | None:
+        """Tell that the CLI is not in ``PATH``; whether it is logged in, only a login can tell."""
+        return missing(_COMMAND)
 
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Ask for the org, and for a token of that very org.

@@ -423,3 +423,19 @@ def test_it_is_found_by_its_name_and_takes_the_clis_own_variable(tmp_path) -> No
 
 def test_it_has_no_secrets_of_its_own() -> None:
     assert [spec.name for spec in options_of(SfCli) if spec.secret] == []
+
+
+def test_it_is_available_where_the_cli_is_in_the_path(cli, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(cli.home))
+
+    assert SfCli.availability() is None
+    assert cli.calls == []
+
+
+def test_without_the_cli_it_tells_how_to_install_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert SfCli.availability() == (
+        "The Salesforce CLI (sf) is not there. Install it (npm install --global @salesforce/cli), "
+        "or set command to its path."
+    )

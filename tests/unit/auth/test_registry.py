@@ -75,6 +75,38 @@ class Older(Good):
 
 
 @dataclass(frozen=True, slots=True)
+class Lacking(Good):
+    @classmethod
+    def availability(cls) -> str | None:
+        return "There is no vault. Install one."
+
+
+@dataclass(frozen=True, slots=True)
+class Present(Good):
+    @staticmethod
+    def availability() -> str | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Confused(Good):
+    def availability(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(Good):
+    @classmethod
+    async def availability(cls) -> str | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Zoned(Good):
+    availability: str = "eu-1"
+
+
+@dataclass(frozen=True, slots=True)
 class FieldApi(Good):
     plugin_api: int = 1
 
@@ -339,6 +371,33 @@ class TestCheck:
 
         assert [report.distribution for report in reports] == ["acme", "zeta"]
         assert all("acme 1.0 and zeta 1.0" in str(report.error) for report in reports)
+
+    def test_what_cannot_work_here_is_no_error_and_tells_why(self) -> None:
+        reports = registry(own("absent", "Lacking"), own("present", "Present")).check()
+
+        assert [report.ok for report in reports] == [True, True]
+        assert [report.unavailable for report in reports] == [
+            "There is no vault. Install one.",
+            None,
+        ]
+
+    @pytest.mark.parametrize(
+        ("cls", "problem"),
+        [
+            ("Confused", "cannot tell whether it is available: TypeError"),
+            ("Waiting", "has an availability() that is a coroutine"),
+        ],
+    )
+    def test_a_class_that_cannot_be_asked_is_broken(self, cls: str, problem: str) -> None:
+        (report,) = registry(own("x", cls)).check()
+
+        assert not report.ok
+        assert problem in str(report.error)
+
+    def test_an_option_called_availability_is_no_answer(self) -> None:
+        (report,) = registry(own("zoned", "Zoned")).check()
+
+        assert (report.ok, report.unavailable) == (True, None)
 
     def test_an_entrys_repr_is_about_the_plugin_alone(self) -> None:
         (entry,) = registry(own("good", "Good")).entries()

@@ -129,6 +129,25 @@ async def test_making_it_may_not_read_files(monkeypatch):
         await kit.test_making_it_does_no_io(eager, monkeypatch)
 
 
+@pytest.mark.parametrize("reason", [None, "There is no vault."], ids=["can", "cannot"])
+async def test_telling_whether_it_is_available_may_not_read_files(monkeypatch, reason: str | None):
+    class Curious(Good):
+        @classmethod
+        def availability(cls) -> str | None:
+            return Path(__file__).read_text()
+
+    class Quick(Good):
+        @classmethod
+        def availability(cls) -> str | None:
+            return reason
+
+    await kit.test_asking_whether_it_is_available_does_no_io(Quick("https://org"), monkeypatch)
+    with pytest.raises(AssertionError, match="must do no I/O"):
+        await kit.test_asking_whether_it_is_available_does_no_io(
+            Curious("https://org"), monkeypatch
+        )
+
+
 async def test_a_login_may_not_log_a_secret(caplog):
     class Noisy(Good):
         async def authenticate(self, context):
