@@ -310,6 +310,22 @@ class Connector:
         assert self._manager is not None  # noqa: S101  # made together with the session
         return await self._manager.get()
 
+    async def revoke(self) -> bool:
+        """End the session on the server, and forget the token, here and in the store.
+
+        Others may have been given the same session. The next call logs in anew, if it can.
+
+        Returns:
+            Whether the server was told: there was a token, and the login has a way to.
+
+        Raises:
+            AuthError: The server refused.
+            TransportError: The server could not be reached; the token is kept.
+        """
+        self._opened()
+        assert self._manager is not None  # noqa: S101  # made together with the session
+        return await self._manager.revoke()
+
     def stats(self) -> SessionStats:
         """Return what this connection has done so far."""
         return self._opened().stats()

@@ -6,7 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from sfconnect.connector import Connector
-from sfconnect.errors import ConfigurationError
+from sfconnect.errors import ConfigurationError, QueryError
+from sfconnect.salesforce.identity import (
+    ORGANIZATION_SOQL,
+    identity_call,
+    user_soql,
+    who_am_i,
+)
 from sfconnect.salesforce.query import Query
 from sfconnect.salesforce.rest import (
     SObject,
@@ -23,6 +29,8 @@ if TYPE_CHECKING:
     from sfconnect.call import Call
     from sfconnect.config import Settings
     from sfconnect.messages import ParamValue, Replay
+    from sfconnect.salesforce.identity import Identity, WhoAmI
+    from sfconnect.salesforce.resources import Row
     from sfconnect.service import Service
 
 _VERSION = re.compile(r"v?(\d{2,3})(?:\.0)?")
@@ -78,6 +86,43 @@ class Salesforce(Connector):
     def versions(self) -> Call[list[dict[str, Any]]]:
         """List the API versions that the org speaks."""
         return versions_call(self)
+
+    def identity(self) -> Call[Identity]:
+        """Ask who the user behind the token is."""
+        return identity_call(self)
+
+    async def whoami(self) -> WhoAmI:
+        """Tell which user the calls run as, with what profile, and in which org.
+
+        Three requests, one after the other, since the first names the user of the second. What
+        the user may not read is None.
+
+        Raises:
+            AccessDeniedError: The token may not call the API.
+        """
+        identity = await self.identity()
+        user = await self._own_row(identity.user_id)
+        organization = await self._organization()
+        credentials = await self.credentials()
+        return who_am_i(
+            identity,
+            user,
+            organization,
+            instance_url=credentials.instance_url,
+            api_version=self._version,
+        )
+
+    async def _own_row(self, user_id: str) -> Row | None:
+        try:
+            return await self.query(user_soql(user_id)).first()
+        except QueryError:  # some users may not read profiles; their fields do not exist for them
+            return await self.query(user_soql(user_id, with_profile=False)).first()
+
+    async def _organization(self) -> Row | None:
+        try:
+            return await self.query(ORGANIZATION_SOQL).first()
+        except QueryError:
+            return None
 
     def request(
         self,

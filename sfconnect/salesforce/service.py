@@ -75,13 +75,23 @@ class SalesforceService:
         faults = read_faults(response)
         if not faults:
             return _bodyless(request, response)
-        return _from_faults(request, response, faults)
+        error = _from_faults(request, response, faults)
+        if isinstance(error, AccessDeniedError) and request.path.startswith(_IDENTITY_PATHS):
+            error.hint = error.hint or _NO_IDENTITY_HINT
+        return error
 
     def read_quota(self, header: str) -> Sequence[Quota]:
         """Read ``api-usage=74/15000; per-app-api-usage=17/250(appName=x)``."""
         return [
             Quota(name, int(used), int(maximum)) for name, used, maximum in _QUOTA.findall(header)
         ]
+
+
+_IDENTITY_PATHS = ("/services/oauth2/userinfo", "/id/")
+_NO_IDENTITY_HINT = (
+    "The token may not read who its user is: add the scope 'api', or 'Access the identity URL "
+    "service (id)', to the app."
+)
 
 
 def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]) -> ApiError:

@@ -401,3 +401,35 @@ async def test_where_nobody_is_there_a_login_is_told_so(fake_transport):
         await api.credentials()
 
     assert strategy.finished == 1
+
+
+# Revoking
+
+
+async def test_revoking_tells_the_server_and_the_next_call_logs_in_anew(fake_transport):
+    strategy = ScriptedStrategy(instance_url=BASE)
+
+    async def ok(request: Request) -> Response:
+        return Response(200, {}, b"1")
+
+    transport = fake_transport(ok)
+    async with Connector.connect(strategy, transport=transport, base_url=BASE) as api:
+        await api.get("/v1/things")
+        told = await api.revoke()
+        await api.get("/v1/things")
+
+    assert told
+    assert strategy.revoked == ["token-1"]
+    assert transport.tokens == ["token-1", "token-2"]
+
+
+async def test_revoking_without_a_token_tells_nobody(connect):
+    async with connect() as api:
+        assert await api.revoke() is False
+
+
+async def test_a_closed_connection_has_nothing_to_revoke(connect):
+    api = connect()
+
+    with pytest.raises(PoolClosed):
+        await api.revoke()

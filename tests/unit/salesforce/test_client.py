@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sfconnect import AccessToken, Call, Request, Response, Salesforce
-from sfconnect.errors import ConfigurationError, PoolError
+from sfconnect.errors import AccessDeniedError, ConfigurationError, PoolError, ResponseError
 from sfconnect.messages import StreamedResponse
 from sfconnect.salesforce.service import DEFAULT_API_VERSION
 from tests.unit.salesforce.canned import page, response
@@ -214,3 +214,86 @@ async def test_an_unknown_option_is_refused_with_the_nearest_name(elsewhere: Pat
 
     with pytest.raises(ConfigurationError, match="instance_url"):
         await Salesforce.connect("access-token", instanc_url=ORG, access_token=TOKEN).open()
+
+
+CLAIMS = {
+    "user_id": "005000000000001AAA",
+    "organization_id": "00D000000000001EAA",
+    "preferred_username": "ada@example.com.uat",
+    "name": "Ada",
+    "user_type": "STANDARD",
+    "active": True,
+}
+NO_PROFILE = response([{"errorCode": "INVALID_FIELD", "message": "No such column"}], status=400)
+
+
+def user_row(**more: object) -> Response:
+    return page([{"Username": "ada@example.com", "Name": "Ada L", "UserType": "Standard", **more}])
+
+
+async def test_whoami_puts_user_profile_and_org_together() -> None:
+    profile = {"Name": "Minimum Access", "UserLicense": {"Name": "Salesforce Integration"}}
+    organization = {"Name": "Acme", "OrganizationType": "Unlimited Edition", "IsSandbox": True}
+    made, transport = connect(
+        response(CLAIMS), user_row(Profile=profile), page([organization]), api_version="62.0"
+    )
+
+    async with made as sf:
+        who = await sf.whoami()
+
+    assert (who.username, who.name, who.user_type) == ("ada@example.com", "Ada L", "Standard")
+    assert (who.profile, who.user_license) == ("Minimum Access", "Salesforce Integration")
+    assert (who.org_name, who.org_type, who.is_sandbox) == ("Acme", "Unlimited Edition", True)
+    assert (who.instance_url, who.api_version) == (ORG, "62.0")
+    paths = [request.path.removeprefix(ORG).partition("?")[0] for request in transport.requests]
+    assert paths == ["/services/oauth2/userinfo", *["/services/data/v62.0/query"] * 2]
+
+
+async def test_whoami_of_a_user_who_may_not_read_profiles_lacks_them() -> None:
+    made, _ = connect(response(CLAIMS), NO_PROFILE, user_row(), NO_PROFILE)
+
+    async with made as sf:
+        who = await sf.whoami()
+
+    assert (who.username, who.profile, who.org_name) == ("ada@example.com", None, None)
+    assert who.org_id == CLAIMS["organization_id"]
+
+
+async def test_whoami_of_a_user_who_may_read_no_user_is_what_the_login_server_tells() -> None:
+    made, _ = connect(response(CLAIMS), page([]), page([]))
+
+    async with made as sf:
+        who = await sf.whoami()
+
+    assert (who.username, who.name, who.user_type) == ("ada@example.com.uat", "Ada", "STANDARD")
+
+
+async def test_whoami_without_the_right_to_call_the_api_is_one_error() -> None:
+    refusal = "This session is not valid for use with the REST API"
+    body = [{"errorCode": "INVALID_SESSION_ID", "message": refusal}]
+    made, _ = connect(response(CLAIMS), response(body, status=401))
+
+    async with made as sf:
+        with pytest.raises(AccessDeniedError) as caught:
+            await sf.whoami()
+
+    assert "scope 'api'" in str(caught.value.hint)
+
+
+async def test_a_token_that_may_not_read_its_identity_names_the_scope() -> None:
+    made, _ = connect(response(b"Missing_Scope", status=403, content_type="text/plain"))
+
+    async with made as sf:
+        with pytest.raises(AccessDeniedError) as caught:
+            await sf.identity()
+
+    assert "identity URL service (id)" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("claims", [{}, {"user_id": "005"}, {"user_id": 5, "organization_id": ""}])
+async def test_an_identity_without_a_user_or_an_org_is_none(claims: dict[str, object]) -> None:
+    made, _ = connect(response(claims))
+
+    async with made as sf:
+        with pytest.raises(ResponseError):
+            await sf.identity()
