@@ -20,12 +20,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import io
 import json
 import logging
 import os
 import pickle
-import socket
 import subprocess
 import sys
 import warnings
@@ -54,6 +52,7 @@ from sfconnect.errors import (
 )
 from sfconnect.instrumentation import Emitter, Event
 from sfconnect.testing.clock import FakeClock
+from sfconnect.testing.doors import close_doors
 from sfconnect.testing.senders import answer
 from sfconnect.testing.token_server import FakeTokenServer
 from sfconnect.transport import ConnectionPool
@@ -169,7 +168,7 @@ class StrategyConformance:
         self, strategy: AuthStrategy, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Files and networks are for the login."""
-        _close_doors(monkeypatch, "making a strategy")
+        close_doors(monkeypatch, "making a strategy")
 
         dataclasses.replace(_as_dataclass(strategy))
 
@@ -179,7 +178,7 @@ class StrategyConformance:
         """It is asked of all that are installed, whenever somebody lists them."""
         ask = getattr(type(strategy), "availability", lambda: None)
         with monkeypatch.context() as closed:
-            _close_doors(closed, "availability()")
+            close_doors(closed, "availability()")
             reason = ask()
 
         assert reason is None or (isinstance(reason, str) and reason.strip())
@@ -467,24 +466,6 @@ class TokenEndpointConformance(StrategyConformance):
         )
 
         assert credentials.expires_at == 2_000_000_060.0
-
-
-_DOORS: list[tuple[Any, str]] = [
-    (io, "open"),
-    (os, "open"),
-    (socket.socket, "connect"),
-    (socket, "getaddrinfo"),
-    (subprocess, "Popen"),
-]
-
-
-def _close_doors(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    def refuse(*_arguments: object, **_options: object) -> None:
-        message = f"{what} must do no I/O"
-        raise AssertionError(message)
-
-    for owner, name in _DOORS:
-        monkeypatch.setattr(owner, name, refuse)
 
 
 def _context(send: Any) -> AuthContext:

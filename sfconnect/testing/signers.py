@@ -19,10 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import io
-import os
-import socket
-import subprocess
 from typing import Any, Final
 
 import pytest
@@ -33,6 +29,7 @@ from joserfc.jwk import ECKey, RSAKey
 from sfconnect._types import JsonObject
 from sfconnect.auth.base import Signer
 from sfconnect.auth.signing import sign_jwt
+from sfconnect.testing.doors import close_doors
 
 SIGNATURES = 8
 CLAIMS: Final[JsonObject] = {
@@ -70,13 +67,7 @@ class SignerConformance:
 
     def test_making_it_does_no_io(self, signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
         """Files and networks are for the signature."""
-
-        def refuse(*_arguments: object, **_options: object) -> None:
-            message = "making a signer must do no I/O"
-            raise AssertionError(message)
-
-        for owner, name in _DOORS:
-            monkeypatch.setattr(owner, name, refuse)
+        close_doors(monkeypatch, "making a signer")
 
         dataclasses.replace(_as_dataclass(signer))
 
@@ -137,13 +128,6 @@ class SignerConformance:
 
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 _EC = frozenset({"ES256", "ES384", "ES512"})
-_DOORS: list[tuple[Any, str]] = [
-    (io, "open"),
-    (os, "open"),
-    (socket.socket, "connect"),
-    (socket, "getaddrinfo"),
-    (subprocess, "Popen"),
-]
 
 
 def _as_dataclass(signer: Signer) -> Any:
