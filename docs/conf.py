@@ -21,7 +21,7 @@ default_role = "literal"
 
 # No inventory of another project is fetched, so that the build needs no network: only names of our
 # own have to resolve.
-nitpick_ignore_regex = [("py:.*", r"(?!sfconnect\b).*"), ("py:.*", r".*\._?T(_co)?")]
+nitpick_ignore_regex = [("py:.*", r"(?!sfconnect\b).*"), ("py:.*", r".*\._?[CT](_co)?")]
 
 html_theme = "furo"
 html_title = "sfconnect"
