@@ -25,6 +25,11 @@ from sfconnect.auth.options import coerce_secrets, option
 from sfconnect.auth.store import secrets_of
 from sfconnect.errors import AuthConfigurationError
 from sfconnect.salesforce.auth.hints import MY_DOMAIN
+from sfconnect.salesforce.auth.secret_rotation import (
+    CLIENT_SECRET_NEXT,
+    check_secrets,
+    secret_of,
+)
 from sfconnect.salesforce.auth.token_endpoint import TOKEN_PATH, ask_for_token, revoke_token
 from sfconnect.salesforce.hosts import is_shared_login, login_base
 
@@ -58,6 +63,7 @@ class ClientCredentials:
     private_key_file: Path | str | None = option(**PRIVATE_KEY_FILE)
     passphrase: Secret | str | None = option(**PASSPHRASE)
     signer: Signer | None = option(**SIGNER)
+    client_secret_next: Secret | str | None = option(**CLIENT_SECRET_NEXT)
 
     def __post_init__(self) -> None:
         wrap_key_bytes(self)
@@ -65,6 +71,7 @@ class ClientCredentials:
         object.__setattr__(self, "login_url", login_base(self.login_url))
         check_client_options(self, self.client_auth, allowed=CLIENT_AUTH)
         refuse_unused_key(self, self.client_auth)
+        check_secrets(self)
 
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Log in; a login URL that cannot work is refused before the secret is sent."""
@@ -76,7 +83,10 @@ class ClientCredentials:
         audience = self.login_url + TOKEN_PATH
         client = await authenticated_client(self, context, audience=audience)
         facts = replace(facts, secrets=(*facts.secrets, *client.secrets))
-        return await ask_for_token(context, facts, "client_credentials", {}, client)
+        following = secret_of(self.client_secret_next)
+        return await ask_for_token(
+            context, facts, "client_credentials", {}, client, next_secret=following
+        )
 
     async def revoke(self, context: AuthContext, credentials: Credentials) -> None:
         """End the session, also for other programs that were given the same token."""

@@ -11,6 +11,11 @@ from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.oauth2.wire import Client
 from sfconnect.auth.options import as_secret, coerce_secrets, option
 from sfconnect.auth.store import secrets_of
+from sfconnect.salesforce.auth.secret_rotation import (
+    CLIENT_SECRET_NEXT,
+    check_secrets,
+    secret_of,
+)
 from sfconnect.salesforce.auth.token_endpoint import ask_for_token, revoke_token
 from sfconnect.salesforce.hosts import login_base
 
@@ -34,10 +39,12 @@ class RefreshToken:
     client_secret: Secret | str | None = option(
         help="Consumer secret, where the app requires it for this flow.", secret=True, default=None
     )
+    client_secret_next: Secret | str | None = option(**CLIENT_SECRET_NEXT)
 
     def __post_init__(self) -> None:
         coerce_secrets(self)
         object.__setattr__(self, "login_url", login_base(self.login_url))
+        check_secrets(self)
 
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Log in with the configured token."""
@@ -54,10 +61,12 @@ class RefreshToken:
         await revoke_token(context, self._facts(newest), newest)
 
     async def _exchange(self, context: AuthContext, token: Secret) -> Credentials:
-        secret = None if self.client_secret is None else as_secret(self.client_secret)
-        client = Client(self.client_id, secret)
+        client = Client(self.client_id, secret_of(self.client_secret))
         fields = {"refresh_token": token.reveal()}
-        return await ask_for_token(context, self._facts(token), "refresh_token", fields, client)
+        facts, following = self._facts(token), secret_of(self.client_secret_next)
+        return await ask_for_token(
+            context, facts, "refresh_token", fields, client, next_secret=following
+        )
 
     def _facts(self, token: Secret) -> LoginFacts:
         secrets = (token.reveal(), *secrets_of(self))

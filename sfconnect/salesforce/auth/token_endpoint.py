@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sfconnect.auth.oauth2.exchange import exchange, revoke
 from sfconnect.auth.oauth2.wire import TokenAnswer, credentials_from, revoke_request, token_request
-from sfconnect.errors import AuthConfigurationError
+from sfconnect.errors import AuthConfigurationError, AuthError
 from sfconnect.salesforce.auth.hints import RULES
+from sfconnect.salesforce.auth.secret_rotation import with_next_secret
 from sfconnect.salesforce.hosts import is_shared_login, verify_instance_url
 
 if TYPE_CHECKING:
@@ -28,17 +29,35 @@ async def ask_for_token(
     grant_type: str,
     fields: Mapping[str, str],
     client: Client | None = None,
+    *,
+    next_secret: Secret | None = None,
 ) -> Credentials:
-    """Send one token request to ``facts.url``'s token endpoint.
+    """Send a token request to ``facts.url``'s token endpoint; with the next secret, once more.
 
     Raises:
         AuthError: The login was refused, with the setting to change.
         HostNotAllowedError: The answer names an API address that is not Salesforce's.
     """
-    request = token_request(facts.url + TOKEN_PATH, grant_type, fields, client)
-    answer = await exchange(context, request, facts, RULES)
+    try:
+        answer = await _ask(context, facts, grant_type, fields, client)
+    except AuthError as error:
+        renewed = with_next_secret(client, error, next_secret)
+        if renewed is None:
+            raise
+        answer = await _ask(context, facts, grant_type, fields, renewed)
     instance_url = _instance_url(answer, facts)
     return credentials_from(answer, base_url=instance_url, now=context.clock.time())
+
+
+async def _ask(
+    context: AuthContext,
+    facts: LoginFacts,
+    grant_type: str,
+    fields: Mapping[str, str],
+    client: Client | None,
+) -> TokenAnswer:
+    request = token_request(facts.url + TOKEN_PATH, grant_type, fields, client)
+    return await exchange(context, request, facts, RULES)
 
 
 def _instance_url(answer: TokenAnswer, facts: LoginFacts) -> str:
