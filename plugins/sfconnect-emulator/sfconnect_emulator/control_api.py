@@ -230,6 +230,8 @@ def _shown(app: ConnectedApp) -> dict[str, object]:
         "admin_approval": app.admin_approval,
         "rotate_refresh_tokens": app.rotate_refresh_tokens,
         "require_secret_for_refresh": app.require_secret_for_refresh,
+        "refresh_token_idle_s": app.refresh_token_idle_s,
+        "refresh_token_life_s": app.refresh_token_life_s,
         "max_assertion_s": app.max_assertion_s,
         "callbacks": app.callbacks,
         "require_pkce": app.require_pkce,

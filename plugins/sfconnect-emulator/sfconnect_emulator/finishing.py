@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 import msgspec
 
@@ -45,7 +46,7 @@ def finish(request: Request, response: Response, http_date: str, request_id: str
             body = _compressed(headers, body)
     if request.method == "HEAD":
         body = b""
-    return Response(response.status, headers, body, response.delivery)
+    return replace(response, headers=headers, body=body)
 
 
 def corrupt_gzip(response: Response) -> Response:
@@ -57,7 +58,7 @@ def corrupt_gzip(response: Response) -> Response:
         headers["Content-Encoding"] = "gzip"
     spoilt = bytearray(body)
     spoilt[_DEFLATE_START] = _NO_DEFLATE
-    return Response(response.status, headers, bytes(spoilt), response.delivery)
+    return replace(response, headers=headers, body=bytes(spoilt))
 
 
 def _formatted(request: Request, status: int, headers: dict[str, str], body: bytes) -> bytes:

@@ -69,8 +69,11 @@ class InProcess(OpenOrg):
             async with self._gate as admitted:
                 answer = self.engine.handle if admitted else self.engine.refuse_for_load
                 response = answer(request)
-                await _pause(self.instance.latency_ms)
-                await _deliver(response)
+                try:
+                    await _pause(self.instance.latency_ms)
+                    await _deliver(response)
+                finally:
+                    response.settle()
         return response.status, dict(response.headers), response.body
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
@@ -71,9 +71,18 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP answer, whole, with the way it is to be delivered."""
+    """One HTTP answer, whole, with the way it is to be delivered.
+
+    ``finished`` is called once by the door, when the answer has been delivered or never will be.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
     delivery: Delivery | None = None
+    finished: Callable[[], None] | None = field(default=None, repr=False)
+
+    def settle(self) -> None:
+        """Tell whoever wants to know that the answer is out of the org's hands."""
+        if self.finished is not None:
+            self.finished()

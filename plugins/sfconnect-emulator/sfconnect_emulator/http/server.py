@@ -70,8 +70,11 @@ class HttpServer:
             response = (
                 self._engine.handle(request) if admitted else self._engine.refuse_for_load(request)
             )
-            await _wait(self._engine.instance.latency_ms)
-            return await deliver(raw, response, chunked=self._engine.instance.settings.chunked)
+            try:
+                await _wait(self._engine.instance.latency_ms)
+                return await deliver(raw, response, chunked=self._engine.instance.settings.chunked)
+            finally:
+                response.settle()
 
 
 def check_loopback(host: str) -> str:

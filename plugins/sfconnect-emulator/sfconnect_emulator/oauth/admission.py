@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sfconnect_emulator.clock import Clock
@@ -18,11 +19,12 @@ LOGINS_PER_HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A successful grant."""
+    """A successful grant. ``finished`` wants to know when the answer has left the org."""
 
     session: Session
     app: ConnectedApp
     refresh_token: str | None = field(default=None, repr=False)
+    finished: Callable[[], None] | None = None
 
 
 class Admission:

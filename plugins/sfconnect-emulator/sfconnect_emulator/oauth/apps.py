@@ -34,7 +34,8 @@ class ConnectedApp:
     everybody. Without it users authorize the app themselves, on the consent page, and
     ``approved_users`` are those who have done so already. ``max_assertion_s`` bounds how far ahead
     an assertion may expire; None lifts the bound. ``require_secret`` is about the exchange of
-    authorization codes.
+    authorization codes. Refresh tokens end ``refresh_token_idle_s`` after their last use, or
+    ``refresh_token_life_s`` after the approval; None means not at all, 0 at once.
     """
 
     client_id: str
@@ -48,6 +49,8 @@ class ConnectedApp:
     admin_approval: bool = True
     rotate_refresh_tokens: bool = False
     require_secret_for_refresh: bool = False
+    refresh_token_idle_s: int | None = None
+    refresh_token_life_s: int | None = None
     max_assertion_s: int | None = 86_400
     callbacks: tuple[str, ...] = CALLBACKS
     require_pkce: bool = False
@@ -124,6 +127,8 @@ class _Policies(msgspec.Struct, forbid_unknown_fields=True):
     callbacks: tuple[str, ...] | UnsetType = UNSET
     require_pkce: bool | UnsetType = UNSET
     require_secret: bool | UnsetType = UNSET
+    refresh_token_idle_s: int | UnsetType | None = UNSET
+    refresh_token_life_s: int | UnsetType | None = UNSET
     max_assertion_s: int | UnsetType | None = UNSET
 
     def applied_to(self, app: ConnectedApp) -> ConnectedApp:

@@ -10,11 +10,11 @@ from sfconnect_emulator.oauth.assertion import verify_assertion
 from sfconnect_emulator.oauth.code_flow import CodeFlow
 from sfconnect_emulator.oauth.device_flow import DeviceFlow
 from sfconnect_emulator.oauth.errors import (
-    inactive_user,
     invalid_grant,
     invalid_request,
     unsupported_grant,
 )
+from sfconnect_emulator.oauth.refresh_flow import RefreshFlow
 from sfconnect_emulator.oauth.state import AuthorizationState
 from sfconnect_emulator.oauth.token_request import TokenRequest, with_flow
 
@@ -36,7 +36,6 @@ class Grants:
         self, state: AuthorizationState, code_flow: CodeFlow, device_flow: DeviceFlow
     ) -> None:
         self._apps = state.apps
-        self._tokens = state.tokens
         self._directory = state.directory
         self._clock = state.clock
         self._admission = state.admission
@@ -47,7 +46,7 @@ class Grants:
             flows.CLIENT_CREDENTIALS: self._client_credentials,
             flows.DEVICE: device_flow.redeem,
             flows.JWT_BEARER: self._jwt_bearer,
-            flows.REFRESH_TOKEN: self._refresh_token,
+            flows.REFRESH_TOKEN: RefreshFlow(state).redeem,
             flows.PASSWORD: self._password,
         }
 
@@ -85,22 +84,6 @@ class Grants:
         if assertion.jwt_id is not None:
             self._refuse_replay(app.client_id, assertion.jwt_id, assertion.expires_at)
         return self._admission.open(app, user, " ".join(app.scopes))
-
-    def _refresh_token(self, request: TokenRequest) -> Granted:
-        if request.client.client_id is None:
-            raise invalid_request("missing required parameter: client_id")
-        app = with_flow(request.client.app(self._apps), flows.REFRESH_TOKEN)
-        if app.require_secret_for_refresh:
-            request.client.proven_app(self._apps)
-        grant = self._tokens.refresh_grant(request.form.get("refresh_token", ""))
-        if grant is None or grant.client_id != app.client_id:
-            raise invalid_grant("expired access/refresh token")
-        user = self._directory.by_id(grant.user_id)
-        if user is None or not user.is_active:
-            raise inactive_user()
-        granted = self._admission.open(app, user, grant.scope, family=grant.family)
-        fresh = self._tokens.rotate(grant) if app.rotate_refresh_tokens else None
-        return Granted(granted.session, app, fresh)
 
     def _password(self, request: TokenRequest) -> Granted:
         app = with_flow(request.client.proven_app(self._apps), flows.PASSWORD)

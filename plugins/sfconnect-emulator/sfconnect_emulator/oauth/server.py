@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from sfconnect_emulator.clock import Clock
@@ -98,7 +99,8 @@ class AuthorizationServer:
             self._statistics.refused_login(kind, error.error)
             raise
         self._statistics.login(kind)
-        return json_answer(200, self._token_body(granted), _NOT_CACHED)
+        answer = json_answer(200, self._token_body(granted), _NOT_CACHED)
+        return replace(answer, finished=granted.finished)
 
     def _token_request(self, request: Request, form: dict[str, str]) -> TokenRequest:
         client = ClientCredentials.read(request, form)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from sfconnect_emulator.clock import Clock
 
+MOST_APPROVALS = 5
+
 
 @dataclass(slots=True)
 class Session:
@@ -33,6 +35,8 @@ class RefreshGrant:
     username: str
     scope: str
     current: str | None = field(repr=False)
+    approved_at: float
+    last_used: float
 
 
 class TokenBook:
@@ -49,6 +53,7 @@ class TokenBook:
         self._sessions: dict[str, Session] = {}
         self._grants: dict[str, RefreshGrant] = {}
         self._by_refresh_token: dict[str, str] = {}
+        self._processing: set[str] = set()
 
     def open(
         self, client_id: str, user_id: str, username: str, scope: str, family: str | None = None
@@ -56,6 +61,8 @@ class TokenBook:
         """Issue an access token."""
         now = self._clock.time()
         token = f"{self._prefix}!{_opaque(96)}"
+        if family is not None:
+            self._grants[family].last_used = now
         session = Session(token, client_id, user_id, username, scope, now, now, family)
         self._sessions[token] = session
         return session
@@ -88,10 +95,14 @@ class TokenBook:
     def approve(
         self, client_id: str, user_id: str, username: str, scope: str, token: str | None = None
     ) -> RefreshGrant:
-        """Record an approval and issue its first refresh token (or register a given one)."""
-        first = token or f"5Aep861{_opaque(80)}"
+        """Record an approval and issue its first refresh token (or register a given one).
+
+        A user can have five at a time for one app; another one ends the oldest.
+        """
+        self._make_room(client_id, user_id)
+        first, now = token or f"5Aep861{_opaque(80)}", self._clock.time()
         family = f"approval-{len(self._grants) + 1}"
-        grant = RefreshGrant(family, client_id, user_id, username, scope, first)
+        grant = RefreshGrant(family, client_id, user_id, username, scope, first, now, now)
         self._grants[grant.family] = grant
         self._by_refresh_token[first] = grant.family
         return grant
@@ -110,6 +121,18 @@ class TokenBook:
             self._end(grant)
             return None
         return grant
+
+    def begin(self, refresh_token: str) -> None:
+        """Take note that an answer for this refresh token is on its way."""
+        self._processing.add(refresh_token)
+
+    def finish(self, refresh_token: str) -> None:
+        """Take note that the answer has left the org."""
+        self._processing.discard(refresh_token)
+
+    def is_processing(self, refresh_token: str) -> bool:
+        """Whether an answer for this refresh token is on its way."""
+        return refresh_token in self._processing
 
     def rotate(self, grant: RefreshGrant) -> str:
         """Replace the refresh token of an approval; the old one is dead from here on."""
@@ -140,6 +163,16 @@ class TokenBook:
         for grant in self._grants.values():
             grant.current = None
         return self.revoke_sessions()
+
+    def _make_room(self, client_id: str, user_id: str) -> None:
+        live = [
+            grant
+            for grant in self._grants.values()
+            if grant.current is not None
+            and (grant.client_id, grant.user_id) == (client_id, user_id)
+        ]
+        for grant in live[: max(0, len(live) - MOST_APPROVALS + 1)]:
+            self._end(grant)
 
     def _end(self, grant: RefreshGrant) -> None:
         grant.current = None
