@@ -214,10 +214,10 @@ class Connector:
             raise PoolClosed(message, hint="Use it inside 'async with … as …'.")
         return self._session
 
-    async def execute(self, request: Request) -> Response:
+    def execute(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Send a request with login, limits and retry; what calls are sent through."""
-        session = self._session or self._opened()
-        return await session.execute(request)
+        # Handed on instead of awaited, which spares every call a frame.
+        return (self._session or self._opened()).execute(request)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work beside the caller; it is cancelled when the connection closes."""

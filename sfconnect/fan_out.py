@@ -157,7 +157,12 @@ class FanOut(Generic[T]):
                     break
                 if len(self._workers) < self._concurrency and not self._exhausted:
                     self._add_worker()
-                self._ready.put(await self._outcome(*started))
+                index, call = started
+                try:
+                    outcome = Outcome(index, call, await call.send())
+                except SfConnectError as error:
+                    outcome = Outcome(index, call, None, error)
+                self._ready.put(outcome)
                 self._news.set()
         except Exception as error:  # noqa: BLE001  # a task's border: raised out of the loop
             self._fail(error)
@@ -193,12 +198,6 @@ class FanOut(Generic[T]):
     async def _read(self) -> object:
         async with self._reading:  # a generator can be asked by one at a time
             return _END if self._exhausted else await anext(self._source, _END)
-
-    async def _outcome(self, index: int, call: Call[T]) -> Outcome[T]:
-        try:
-            return Outcome(index, call, await call.send())
-        except SfConnectError as error:
-            return Outcome(index, call, None, error)
 
 
 class _AsFinished(Generic[T]):

@@ -174,9 +174,9 @@ class Session:
         self, request: Request, credentials: Credentials, number: int
     ) -> tuple[Response, Credentials]:
         """Send once; give the answer, and the credentials that it was asked with."""
-        wire = self._dress(request, credentials)
         if not self._limiter.try_acquire(request.surface):
-            wire, credentials = await self._stand_in_line(request, credentials)
+            credentials = await self._stand_in_line(request.surface, credentials)
+        wire = self._wire(request, credentials)
         self._attempts += 1
         started = self._now()
         try:
@@ -190,22 +190,25 @@ class Session:
             self._note_quota(response.headers.get(self.service.quota_header))
         return response, credentials
 
-    async def _stand_in_line(
-        self, request: Request, credentials: Credentials
-    ) -> tuple[Request, Credentials]:
+    async def _stand_in_line(self, lane: str, credentials: Credentials) -> Credentials:
         """Wait for a slot; the token may have died meanwhile, so give the newest with it."""
-        lane = request.surface
         await self._limiter.acquire(lane)
         while self._manager.state is CredentialState.EXPIRED:
             # Sent now it would only be refused, and a slot is not held while waiting for a login.
             self._limiter.release(lane, 0.0, None)
             credentials = await self._login(self._manager.get())
             await self._limiter.acquire(lane)
+        return self._manager.current or credentials
+
+    def _wire(self, request: Request, credentials: Credentials) -> Request:
+        """Dress a request that holds a slot; one that cannot go out gives the slot back.
+
+        Not before it has the slot: thousands may stand in line, and what they hold is memory.
+        """
         try:
-            credentials = self._manager.current or credentials
-            return self._dress(request, credentials), credentials
+            return self._dress(request, credentials)
         except BaseException:
-            self._limiter.release(lane, 0.0, None)
+            self._limiter.release(request.surface, 0.0, None)
             raise
 
     def _end(
@@ -379,9 +382,9 @@ class Session:
     async def _held_stream(
         self, request: Request, credentials: Credentials, number: int
     ) -> AsyncIterator[tuple[_CountedStream, Credentials]]:
-        wire = self._dress(request, credentials)
         if not self._limiter.try_acquire(request.surface):
-            wire, credentials = await self._stand_in_line(request, credentials)
+            credentials = await self._stand_in_line(request.surface, credentials)
+        wire = self._wire(request, credentials)
         self._attempts += 1
         started = self._now()
         answer: StreamedResponse | None = None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sfconnect._slots import LineFullError, Slots
+from sfconnect._slots import Slots
 from sfconnect.errors import ConfigurationError, PoolTimeout, TooManyRequests
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sfconnect.errors import SfConnectError
 
 
@@ -53,8 +55,10 @@ class FixedLimiter:
     ) -> None:
         if limit < 1:
             raise ConfigurationError(f"A limiter must let at least one call through, not {limit}.")
-        self._slots = Slots(limit, max_waiting=max_waiting)
         self._wait_s = wait_s
+        self._slots = Slots(
+            limit, max_waiting=max_waiting, wait_s=wait_s, full=self._full, late=self._late
+        )
 
     @property
     def limit(self) -> int:
@@ -75,23 +79,26 @@ class FixedLimiter:
         """Take a slot if one is free."""
         return self._slots.try_acquire()
 
-    async def acquire(self, lane: str) -> None:  # part of the interface
+    def acquire(self, lane: str) -> Coroutine[Any, Any, None]:  # part of the interface
         """Wait for a slot; cancelling loses none.
 
         Raises:
             TooManyRequests: The line is full.
             PoolTimeout: No slot came free in time.
         """
+        # Handed on instead of awaited: a frame less for each of thousands of waiters.
+        return self._slots.acquire()
+
+    def _full(self) -> TooManyRequests:
         slots = self._slots
-        try:
-            await slots.acquire(self._wait_s)
-        except LineFullError:
-            message = f"{slots.waiting} calls wait already, and {slots.used} are in flight."
-            hint = "Produce more slowly (fan_out does), or raise max_waiting."
-            raise TooManyRequests(message, hint=hint) from None
-        except TimeoutError:
-            message = f"The call waited {self._wait_s} s behind others; {slots.used} are in flight."
-            raise PoolTimeout(message, hint="Raise max_connections or wait_s.") from None
+        message = f"{slots.waiting} calls wait already, and {slots.used} are in flight."
+        hint = "Produce more slowly (fan_out does), or raise max_waiting."
+        return TooManyRequests(message, hint=hint)
+
+    def _late(self) -> PoolTimeout:
+        used = self._slots.used
+        message = f"The call waited {self._wait_s} s behind others; {used} are in flight."
+        return PoolTimeout(message, hint="Raise max_connections or wait_s.")
 
     def release(self, lane: str, elapsed_s: float, error: SfConnectError | None) -> None:
         """Give the slot to the first in line."""

@@ -12,7 +12,7 @@ import aiohttp
 import anyio.to_thread
 from yarl import URL
 
-from sfconnect._slots import LineFullError, Slots
+from sfconnect._slots import Slots
 from sfconnect._version import VERSION
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import (
@@ -99,7 +99,13 @@ class ConnectionPool:
         user_agent: str = "",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._slots = Slots(_checked(max_connections), max_waiting=max_waiting)
+        self._slots = Slots(
+            _checked(max_connections),
+            max_waiting=max_waiting,
+            wait_s=wait_s,
+            full=self._full,
+            late=self._late,
+        )
         self._wait_s = wait_s
         self._idle_s = idle_s
         self._timeout = timeout or Timeout()
@@ -242,25 +248,25 @@ class ConnectionPool:
         )
 
     async def _wait_for_slot(self) -> None:
-        slots = self._slots
         if self._session is None:
             raise _closed_error()
         started = self._clock.monotonic()
-        try:
-            await slots.acquire(self._wait_s)
-        except LineFullError:
-            self._refused += 1
-            message = f"{slots.waiting} requests wait for {slots.capacity} connections already."
-            hint = "Produce more slowly (fan_out does), or raise max_waiting."
-            raise TooManyRequests(message, hint=hint) from None
-        except TimeoutError:
-            self._refused += 1
-            message = (
-                f"None of the {slots.capacity} connections became free within {self._wait_s} s."
-            )
-            raise PoolTimeout(message, hint="Raise max_connections or wait_s.") from None
+        await self._slots.acquire()
         self._queued += 1
         self._wait_ms += (self._clock.monotonic() - started) * 1000
+
+    def _full(self) -> TooManyRequests:
+        self._refused += 1
+        slots = self._slots
+        message = f"{slots.waiting} requests wait for {slots.capacity} connections already."
+        hint = "Produce more slowly (fan_out does), or raise max_waiting."
+        return TooManyRequests(message, hint=hint)
+
+    def _late(self) -> PoolTimeout:
+        self._refused += 1
+        capacity = self._slots.capacity
+        message = f"None of the {capacity} connections became free within {self._wait_s} s."
+        return PoolTimeout(message, hint="Raise max_connections or wait_s.")
 
     def _failure(self, error: BaseException, request: Request) -> BaseException:
         self._errors += 1

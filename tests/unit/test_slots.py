@@ -22,8 +22,8 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def waiting(slots: Slots, count: int, wait_s: float | None = None):
-    tasks = [asyncio.create_task(slots.acquire(wait_s)) for _ in range(count)]
+async def waiting(slots: Slots, count: int):
+    tasks = [asyncio.create_task(slots.acquire()) for _ in range(count)]
     await settle()
     return tasks
 
@@ -125,31 +125,120 @@ async def test_a_waiter_cancelled_just_before_its_turn_takes_no_slot():
     assert (slots.used, slots.waiting) == (0, 0)
 
 
-async def test_waiting_too_long_is_a_time_out():
+async def test_a_free_slot_is_not_lost_behind_a_waiter_that_was_cancelled_and_has_not_run_yet():
     slots = Slots(1)
+    await slots.acquire()
+    (first,) = await waiting(slots, 1)
+
+    first.cancel()
+    slots.release()
+    async with asyncio.timeout(1):
+        await slots.acquire()  # comes while the cancelled one is still counted
+
+    assert (slots.used, slots.waiting) == (1, 0)
+
+
+async def test_waiting_too_long_is_a_time_out():
+    slots = Slots(1, wait_s=0.001)
     await slots.acquire()
 
     with pytest.raises(TimeoutError):
-        await slots.acquire(0.001)
+        await slots.acquire()
 
     assert (slots.used, slots.waiting) == (1, 0)
     slots.release()
     assert slots.used == 0
 
 
-@pytest.mark.parametrize("order", ["time-out first", "turn first"])
-async def test_a_time_out_in_the_moment_of_the_turn_loses_no_slot(order, monkeypatch):
+@pytest.fixture
+async def at(monkeypatch):
+    """Set the running loop's time, in seconds from the start of the test."""
     loop = asyncio.get_running_loop()
-    slots = Slots(1)
+    start = loop.time()
+
+    async def set_to(seconds: float) -> None:
+        monkeypatch.setattr(loop, "time", lambda: start + seconds)
+        await settle()
+
+    return set_to
+
+
+async def test_everybody_waits_equally_long_from_when_they_came(at):
+    slots = Slots(1, wait_s=5.0)
     await slots.acquire()
-    now = loop.time()
-    (first,) = await waiting(slots, 1, 5.0)
+    await at(0)
+    (first,) = await waiting(slots, 1)
+    await at(2)
+    second, third = await waiting(slots, 2)
+    await at(4)
+    second.cancel()
+    (fourth,) = await waiting(slots, 1)
+
+    seen = []
+    for seconds in (4.9, 5.1, 6.9, 7.1, 8.9, 9.1):
+        await at(seconds)
+        seen.append([task.done() for task in (first, third, fourth)])
+
+    assert seen == [
+        [False, False, False],
+        [True, False, False],
+        [True, False, False],
+        [True, True, False],
+        [True, True, False],
+        [True, True, True],
+    ]
+    assert all(isinstance(task.exception(), TimeoutError) for task in (first, third, fourth))
+    assert (slots.used, slots.waiting, len(slots._deadlines)) == (1, 0, 0)
+
+
+async def test_the_time_of_who_was_served_ends_nobody_elses_wait(at):
+    slots = Slots(1, wait_s=5.0)
+    await slots.acquire()
+    await at(0)
+    (first,) = await waiting(slots, 1)
+    await at(3)
+    (second,) = await waiting(slots, 1)
+
+    slots.release()
+    await at(6)
+
+    assert first.done()
+    assert not second.done()
+    slots.release()
+    await second
+
+
+def test_waits_end_in_a_second_event_loop_too():
+    slots = Slots(1, wait_s=0.001)
+
+    async def wait_in_vain() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5):
+                await slots.acquire()
+
+    async def leave_a_timer_behind() -> None:
+        await slots.acquire()
+        (waiter,) = await waiting(slots, 1)
+        waiter.cancel()
+        await settle()
+
+    asyncio.run(leave_a_timer_behind())
+    asyncio.run(wait_in_vain())
+
+    assert (slots.used, slots.waiting) == (1, 0)
+
+
+@pytest.mark.parametrize("order", ["time-out first", "turn first"])
+async def test_a_time_out_in_the_moment_of_the_turn_loses_no_slot(order, at):
+    slots = Slots(1, wait_s=5.0)
+    await slots.acquire()
+    (first,) = await waiting(slots, 1)
 
     if order == "turn first":
         slots.release()
-    monkeypatch.setattr(loop, "time", lambda: now + 10)  # the deadline is over: fires next round
-    if order == "time-out first":
-        loop.call_soon(slots.release)
+    else:
+        asyncio.get_running_loop().call_soon(slots.release)
+    await at(10)  # the deadline is over: fires next round
     await asyncio.wait({first})
 
     if first.exception() is None:
@@ -157,6 +246,17 @@ async def test_a_time_out_in_the_moment_of_the_turn_loses_no_slot(order, monkeyp
     else:
         assert isinstance(first.exception(), TimeoutError)
     assert (slots.used, slots.waiting) == (0, 0)
+
+
+async def test_errors_of_ones_own_are_raised():
+    slots = Slots(1, max_waiting=1, wait_s=0.001, full=KeyError, late=LookupError)
+    await slots.acquire()
+    (waiter,) = await waiting(slots, 1)
+
+    with pytest.raises(KeyError):
+        await slots.acquire()
+    with pytest.raises(LookupError):
+        await waiter
 
 
 async def test_growing_serves_as_many_as_fit():
@@ -353,6 +453,20 @@ class SlotsMachine(RuleBasedStateMachine):
         task.cancel()
         await settle()
         assert task.cancelled()
+        del self.line[index]
+        await self._step()
+
+    @precondition(lambda self: self.held and 0 < self.slots.waiting < 6)
+    @rule(data=st.data())
+    def leave_give_up_and_come_at_once(self, data) -> None:
+        index = data.draw(st.integers(0, len(self.line) - 1))
+        self.run(self._come_before_the_cancelled_has_run(index))
+
+    async def _come_before_the_cancelled_has_run(self, index: int) -> None:
+        self.line.append(asyncio.create_task(self.slots.acquire()))
+        self.held -= 1
+        self.line[index].cancel()
+        self.slots.release()
         del self.line[index]
         await self._step()
 
