@@ -47,6 +47,7 @@ No error holds a secret or a record's value. All can be pickled.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
@@ -60,6 +61,23 @@ def _rebuild(cls: type[_E], state: dict[str, Any]) -> _E:
     error.args = (state["message"],)
     error.__dict__.update(state)
     return error
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """One attempt of a call that failed.
+
+    Attributes:
+        number: 1 for the first.
+        at: When it had failed, in seconds since the epoch.
+        reason: An error code or class name.
+        status: The HTTP status, where there was an answer.
+    """
+
+    number: int
+    at: float
+    reason: str
+    status: int | None
 
 
 class SfConnectError(Exception):
@@ -81,6 +99,8 @@ class SfConnectError(Exception):
     """Whether the server asked for less traffic."""
     retry_after: float | None = None
     """Seconds that the server asked to wait."""
+    attempts: tuple[FailedAttempt, ...] = ()
+    """All attempts of a call that was sent more than once, in their order."""
 
     def __init__(
         self,
@@ -106,7 +126,14 @@ class SfConnectError(Exception):
             text = f"{text} Hint: {self.hint}"
         if self.request_id:
             text = f"{text} (request id {self.request_id})"
-        return text
+        return text + self._history()
+
+    def _history(self) -> str:
+        if not self.attempts:
+            return ""
+        reasons = ", ".join(attempt.reason for attempt in self.attempts)
+        seconds = self.attempts[-1].at - self.attempts[0].at
+        return f" ({len(self.attempts)} attempts within {seconds:.1f} s: {reasons})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.__dict__.copy())

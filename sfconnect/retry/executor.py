@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import tenacity
 
 from sfconnect.clock import SYSTEM_CLOCK, Clock
-from sfconnect.errors import OutcomeUnknownError, SfConnectError
+from sfconnect.errors import FailedAttempt, OutcomeUnknownError, SfConnectError
 from sfconnect.instrumentation import Emitter, RetryScheduled
 from sfconnect.retry.budget import RetryBudget
 from sfconnect.retry.policy import RetryPolicy, Verdict, classify
@@ -54,10 +54,11 @@ class RetryExecutor:
 
         Raises:
             OutcomeUnknownError: The call may have had its effect and is not safe to repeat.
-            SfConnectError: The last attempt's error.
+            SfConnectError: The last attempt's error, with all ``attempts``.
         """
         if not self._again(request, first, failures=1):
             raise _final(request, first)
+        failed = [self._failed(1, first)]
         number = 0
 
         async def next_attempt() -> T:
@@ -65,7 +66,11 @@ class RetryExecutor:
             number += 1
             if number == 1:
                 raise first
-            return await attempt(request, number)
+            try:
+                return await attempt(request, number)
+            except SfConnectError as error:
+                failed.append(self._failed(number, error))
+                raise
 
         controller = tenacity.AsyncRetrying(
             sleep=self._clock.sleep,
@@ -77,7 +82,12 @@ class RetryExecutor:
             return await controller(next_attempt)
         except SfConnectError as error:
             final = _final(request, error)
+        if len(failed) > 1:
+            final.attempts = tuple(failed)
         raise final
+
+    def _failed(self, number: int, error: SfConnectError) -> FailedAttempt:
+        return FailedAttempt(number, self._clock.time(), _reason(error), error.status)
 
     def _retries(self, request: Request, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
@@ -93,7 +103,7 @@ class RetryExecutor:
 
     def _announce(self, request: Request, state: tenacity.RetryCallState) -> None:
         error = _error_of(state)
-        reason = error.code or type(error).__name__
+        reason = _reason(error)
         self.retries[reason] = self.retries.get(reason, 0) + 1
         if self._emitter.hooks:
             wait_ms = (state.next_action.sleep if state.next_action else 0.0) * 1000
@@ -107,6 +117,10 @@ class RetryExecutor:
                     wait_ms=wait_ms,
                 )
             )
+
+
+def _reason(error: SfConnectError) -> str:
+    return error.code or type(error).__name__
 
 
 def _error_of(state: tenacity.RetryCallState) -> SfConnectError:

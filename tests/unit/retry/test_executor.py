@@ -285,3 +285,49 @@ async def test_without_hooks_retries_are_counted_all_the_same(clock, budget):
     await run(executor, clock, GET, ConnectError("x"), Script(ConnectError("x"), "answer"))
 
     assert executor.retries == {"ConnectError": 2}
+
+
+async def final_error(executor, clock, request, *ends):
+    """Let a call fail and go on as told, with time passing as it wants; give its error."""
+    first, *rest = ends
+    task = asyncio.create_task(executor.resume(request, first, Script(*rest)))
+    while not task.done():
+        await clock.advance(1.0)
+    error = task.exception()
+    assert isinstance(error, SfConnectError)
+    return error
+
+
+async def test_the_last_error_tells_of_all_attempts_with_their_times(executor, clock):
+    began = clock.time()
+    down = ServerError("a", status=503, retry_safe=None)
+    busy = ThrottledError("busy", code="UNABLE_TO_LOCK_ROW", status=400, retry_safe=True)
+
+    error = await final_error(executor, clock, GET, down, busy, ConnectError("b"), busy)
+
+    assert [(one.number, one.reason, one.status) for one in error.attempts] == [
+        (1, "ServerError", 503),
+        (2, "UNABLE_TO_LOCK_ROW", 400),
+        (3, "ConnectError", None),
+        (4, "UNABLE_TO_LOCK_ROW", 400),
+    ]
+    assert [one.at - began for one in error.attempts] == [0.0, 1.0, 3.0, 7.0]
+    assert str(error).endswith(
+        "(4 attempts within 7.0 s: ServerError, UNABLE_TO_LOCK_ROW, ConnectError, "
+        "UNABLE_TO_LOCK_ROW)"
+    )
+    assert pickle.loads(pickle.dumps(error)).attempts == error.attempts
+
+
+async def test_an_unknown_outcome_tells_of_the_attempts_before_it(executor, clock):
+    error = await final_error(executor, clock, CREATE, ConnectError("a"), ConnectionLostError("b"))
+
+    assert isinstance(error, OutcomeUnknownError)
+    assert [one.reason for one in error.attempts] == ["ConnectError", "ConnectionLostError"]
+
+
+async def test_a_call_that_was_sent_once_has_no_history(executor, clock):
+    error = await final_error(executor, clock, GET, ApiError("no", status=400))
+
+    assert error.attempts == ()
+    assert "attempts" not in str(error)
