@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio.to_thread
 
+from sfconnect.auth.login_rate import LoginLimits
 from sfconnect.auth.manager import CredentialManager
 from sfconnect.auth.resolve import Resolved, resolve
 from sfconnect.call import Call
@@ -40,7 +41,7 @@ class Connector:
 
     Make it with :meth:`connect` and use it inside ``async with``. It may be used by any number of
     tasks of one event loop. Leaving the block ends what still runs and closes the pool, unless
-    the pool was given; it never revokes the token.
+    the pool was given; it revokes the token only if ``revoke_on_close`` is set.
     """
 
     def __init__(
@@ -167,6 +168,8 @@ class Connector:
             emitter=self._emitter,
             prompt=self._prompt,
             browser=self._browser,
+            assumed_s=settings.token_lifetime_s,
+            limits=LoginLimits(settings.login_warning_per_hour, settings.login_limit_per_hour),
         )
         self._session = Session(
             service,
@@ -182,6 +185,7 @@ class Connector:
             budget=self._budget,
             emitter=self._emitter,
             clock=self._clock,
+            revoke_on_close=settings.revoke_on_close,
         )
         self._transport = transport
 

@@ -71,6 +71,20 @@ class TokenFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginRateHigh:
+    """This program logs in remarkably often, or was stopped from doing so.
+
+    ``logins`` are those of one identity within an hour.
+    """
+
+    name: ClassVar[str] = "login.rate_high"
+    strategy: str
+    identity: str
+    logins: int
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LimitChanged:
     """The number of calls that may be in flight changed."""
 
@@ -106,6 +120,7 @@ Event: TypeAlias = (
     | RetryScheduled
     | TokenReplaced
     | TokenFailed
+    | LoginRateHigh
     | LimitChanged
     | QuotaSeen
     | JobAdvanced
@@ -152,14 +167,14 @@ def _report(hook: EventHook, event: Event, error: Exception) -> None:
 
 
 class StructlogHook:
-    """Write events to structlog: retries and failed logins as warnings, the rest as debug."""
+    """Write events to structlog: retries and troubles of logins as warnings, the rest as debug."""
 
     def __init__(self, logger: Any = None) -> None:
         self._log = logger or structlog.get_logger("sfconnect")
 
     def __call__(self, event: Event, /) -> None:
         """Log one event under its dotted name, its members as key-value pairs."""
-        warn = isinstance(event, RetryScheduled | TokenFailed)
+        warn = isinstance(event, RetryScheduled | TokenFailed | LoginRateHigh)
         log = self._log.warning if warn else self._log.debug
         log(event.name, **asdict(event))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from sfconnect.errors import (
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
     from sfconnect.auth.base import Credentials
+    from sfconnect.errors import SfConnectError
     from sfconnect.limits import Quota
     from sfconnect.messages import Request, Response
 
@@ -53,6 +54,20 @@ class Service(Protocol):
 
     def read_quota(self, header: str) -> Sequence[Quota]:
         """Read the quota header's value; an unknown form gives nothing."""
+        ...
+
+
+@runtime_checkable
+class ExplainsRefusals(Protocol):
+    """A service where the kind of token can be the reason of a refusal."""
+
+    def explain_refusal(
+        self, request: Request, response: Response, credentials: Credentials
+    ) -> SfConnectError | None:
+        """Make the error of a refusal that these credentials explain; None for any other.
+
+        Asked before :meth:`Service.token_is_dead` is acted on: no login helps against it.
+        """
         ...
 
 
@@ -162,6 +177,11 @@ def _seconds_between(start: str | None, end: str) -> float | None:
     return max(0.0, between.total_seconds())
 
 
+_REFUSED_HINT = (
+    "A new token was refused too: check that the login is for this API (audience, scopes)."
+)
+
+
 class HttpService:
     """A plain JSON API: errors by status, a token that dies with 401."""
 
@@ -184,7 +204,10 @@ class HttpService:
     def decode_error(self, request: Request, response: Response) -> ApiError:
         """Make an error from the status; the body may hold personal data and is not quoted."""
         place = request.path.partition("?")[0]
-        return status_error(response, f"{request.method} {place} answered {response.status}.")
+        error = status_error(response, f"{request.method} {place} answered {response.status}.")
+        if self.token_is_dead(response):
+            error.hint = _REFUSED_HINT
+        return error
 
     def token_is_dead(self, response: Response) -> bool:
         """A 401 is about the token, unless it says that the scope is too small (RFC 6750 §3.1)."""

@@ -19,13 +19,13 @@ from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
 from sfconnect.limits import FixedLimiter, Limiter, Quota
 from sfconnect.messages import Request, Response, query_string, request_id
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
+from sfconnect.service import ExplainsRefusals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 
     from sfconnect.auth.base import AuthStrategy, Credentials
     from sfconnect.auth.manager import CredentialManager
-    from sfconnect.errors import ApiError
     from sfconnect.messages import StreamedResponse, Transport
     from sfconnect.service import Service
 
@@ -35,6 +35,9 @@ _SUCCESS = range(200, 300)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _REDIRECT_HINT = "Reads are sent on within the API's own host, five times at most; writes never."
+_REVOKE_S = 10.0
+"""How long closing waits for the server to end the session."""
+_SHARED_HINT = "Leave revoke_on_close out; sessions end by themselves when nobody uses them."
 _SPENT_BODY_HINT = "There is a new token now, but the body was a stream and is used up: call again."
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -42,6 +45,8 @@ _URL_CHARACTERS = "!$%&'()*+,-./:;=?@_~[]"
 # Printable ASCII without space, quotes, angle brackets, backslash, caret, backtick, braces, bar
 # and fragment: what may stand in a request line without being encoded (RFC 3986 §2, §3.3, §3.4).
 _ENCODED_PATH = re.compile(r"(?:/|https?://)[!$%&'()*+,\-./0-9:;=?@A-Z_a-z~\[\]]*")
+# What a call may still do about a dead token; a list, so that its attempts share it.
+_ONE_REPLAY: list[None] = [None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,12 @@ class Session:
 
     For each attempt, in this order: the token is read, a limiter slot is taken, the request goes
     out. While a call backs off it holds no slot, and what it sends next carries the token of that
-    moment. A dead token is replaced once per call and the request sent again, which is safe for
-    any method, since the API refused before it acted.
+    moment. A dead token is replaced once per call, whatever retries it takes, and the request
+    sent again, which is safe for any method, since the API refused before it acted.
+
+    With ``revoke_on_close`` closing ends the session on the server too. That is refused where a
+    token store is used, because its tokens are others' too; and beside a login that may hand out
+    one session several times (Salesforce's JWT bearer flow may) it logs out the others as well.
     """
 
     def __init__(
@@ -86,8 +95,14 @@ class Session:
         budget: RetryBudget | None = None,
         emitter: Emitter | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        revoke_on_close: bool = False,
     ) -> None:
+        if revoke_on_close and manager.shares_tokens:
+            message = "revoke_on_close would end sessions that others have from the token store."
+            raise ConfigurationError(message, hint=_SHARED_HINT)
         self.service = service
+        self._explaining = service if isinstance(service, ExplainsRefusals) else None
+        self._revoke_on_close = revoke_on_close
         self._manager = manager
         self._signing = strategy if isinstance(strategy, SupportsSigning) else None
         self._transport = transport
@@ -113,20 +128,24 @@ class Session:
             OutcomeUnknownError: A write may have happened and is not safe to repeat.
         """
         self._calls += 1
+        replays = _ONE_REPLAY.copy()
         try:
-            response = await self._attempt(request, 1)
+            response = await self._attempt(replays, request, 1)
         except SfConnectError as error:
-            response = await self._retry.resume(request, error, self._attempt)
+            attempt = partial(self._attempt, replays)
+            response = await self._retry.resume(request, error, attempt)
         if self._budget.tokens < self._budget.capacity:
             self._budget.earn()
         return response
 
-    async def _attempt(self, request: Request, number: int) -> Response:
+    async def _attempt(self, replays: list[None], request: Request, number: int) -> Response:
         credentials = self._manager.current or await self._login(self._manager.get())
         response, used = await self._exchange(request, credentials, number)
         if response.status in _SUCCESS:
             return response
-        return await self._after_refusal(self._exchange, request, response, used, number)
+        return await self._after_refusal(
+            self._exchange, request, response, used, replays=replays, number=number
+        )
 
     async def _login(self, login: Awaitable[Credentials]) -> Credentials:
         """Wait for credentials. When there are none, nothing of the call itself was sent."""
@@ -145,13 +164,19 @@ class Session:
         request: Request,
         answer: _A | Response,
         credentials: Credentials,
+        *,
+        replays: list[None],
         number: int,
     ) -> _A:
         """Replay once with a new token, follow the API's own redirects, or raise."""
-        if isinstance(answer, Response) and self.service.token_is_dead(answer):
-            credentials = await self._login(self._manager.replace(credentials))
+        if isinstance(answer, Response) and self._would_help(request, answer, credentials, replays):
+            refused = credentials
+            credentials = await self._login(self._manager.replace(refused))
+            if credentials is refused:  # there is no better one
+                raise self._refusal(request, answer, refused)
             if request.has_one_shot_body:
-                raise self._refusal(request, answer, _SPENT_BODY_HINT)
+                raise self._refusal(request, answer, refused, _SPENT_BODY_HINT)
+            replays.pop()
             answer, credentials = await exchange(request, credentials, number)
         here = request
         for _ in range(_MAX_REDIRECTS):
@@ -162,11 +187,30 @@ class Session:
             answer, credentials = await exchange(here, credentials, number)
         if isinstance(answer, Response) and answer.status not in _SUCCESS:
             hint = _REDIRECT_HINT if answer.status in _REDIRECTS else None
-            raise self._refusal(request, answer, hint)
+            raise self._refusal(request, answer, credentials, hint)
         return cast("_A", answer)  # a plain Response is of this type too where it means success
 
-    def _refusal(self, request: Request, response: Response, hint: str | None) -> ApiError:
-        error = self.service.decode_error(request, response)
+    def _would_help(
+        self, request: Request, answer: Response, credentials: Credentials, replays: list[None]
+    ) -> bool:
+        """Whether another login may change this refusal; a call tries that once."""
+        if not replays or not self.service.token_is_dead(answer):
+            return False
+        return self._explained(request, answer, credentials) is None
+
+    def _explained(
+        self, request: Request, answer: Response, credentials: Credentials
+    ) -> SfConnectError | None:
+        if self._explaining is None:
+            return None
+        return self._explaining.explain_refusal(request, answer, credentials)
+
+    def _refusal(
+        self, request: Request, answer: Response, credentials: Credentials, hint: str | None = None
+    ) -> SfConnectError:
+        if (explained := self._explained(request, answer, credentials)) is not None:
+            return explained
+        error = self.service.decode_error(request, answer)
         error.hint = hint or error.hint
         return error
 
@@ -351,7 +395,7 @@ class Session:
         """
         self._calls += 1
         async with AsyncExitStack() as stack:
-            opening = partial(self._open, stack)
+            opening = partial(self._open, stack, _ONE_REPLAY.copy())
             try:
                 answer = await opening(request, 1)
             except SfConnectError as error:
@@ -360,11 +404,15 @@ class Session:
                 self._budget.earn()
             yield answer
 
-    async def _open(self, stack: AsyncExitStack, request: Request, number: int) -> _CountedStream:
+    async def _open(
+        self, stack: AsyncExitStack, replays: list[None], request: Request, number: int
+    ) -> _CountedStream:
         exchange = partial(self._open_once, stack)
         credentials = self._manager.current or await self._login(self._manager.get())
         answer, used = await exchange(request, credentials, number)
-        return await self._after_refusal(exchange, request, answer, used, number)
+        return await self._after_refusal(
+            exchange, request, answer, used, replays=replays, number=number
+        )
 
     async def _open_once(
         self, stack: AsyncExitStack, request: Request, credentials: Credentials, number: int
@@ -429,18 +477,29 @@ class Session:
         )
 
     async def aclose(self) -> None:
-        """Cancel what still runs for this session. Neither revokes the token nor closes the pool.
+        """Cancel what still runs for this session; the pool stays open. Idempotent.
 
-        Idempotent.
+        The token is revoked only if that was asked for. If that fails, an event tells of it.
         """
-        self._closed = True
+        was_closed, self._closed = self._closed, True
         # Work that closes its own session would wait for itself.
         tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        await self._manager.aclose()
+        try:
+            if self._revoke_on_close and not was_closed:
+                await self._end_session()
+        finally:
+            await self._manager.aclose()
+
+    async def _end_session(self) -> None:
+        try:
+            async with asyncio.timeout(_REVOKE_S):
+                await self._manager.revoke()
+        except (SfConnectError, TimeoutError) as error:
+            self._manager.tell_failure("revoke", error)
 
 
 class _CountedStream:

@@ -23,9 +23,9 @@ PLUGIN_API: Final = 1
 class Credentials:
     """What a login gave.
 
-    ``issued_at`` and ``expires_at`` are seconds since the epoch; ``expires_at`` is None where the
-    server does not say, which is normal for Salesforce. ``extra`` keeps the members of the
-    answer that have no place of their own, secrets among them left out.
+    ``issued_at`` and ``expires_at`` are seconds since the epoch, the latter by this machine's
+    clock; it is None where the server does not say, which is normal for Salesforce. ``extra`` keeps
+    the members of the answer that have no place of their own, secrets among them left out.
     """
 
     access_token: Secret

@@ -1,7 +1,8 @@
-"""Memory of logins that cannot work, so that a fan-out does not repeat them by the thousand."""
+"""Memory of logins that cannot work or do not help, so that they are not made by the thousand."""
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from sfconnect.auth.single_flight import fresh_copy
@@ -17,6 +18,13 @@ RATE_LIMITED_S: Final = 60.0
 """The first pause after too many logins, where the server names none; it doubles each time."""
 RATE_LIMITED_MAX_S: Final = 3600.0
 """Salesforce counts logins by the hour, so a longer pause would help nobody."""
+QUIET_S: Final = 60.0
+"""Tokens that are refused at least so far apart have nothing to do with each other."""
+REFUSALS_IN_A_ROW: Final = 5
+"""So many new tokens are got one after the other; if that one is refused too, they are no help."""
+NO_HELP_S: Final = 60.0
+"""The first pause after new tokens were no help; it doubles each time, up to an hour."""
+NO_HELP_MAX_S: Final = 3600.0
 
 
 class FailureMemory:
@@ -60,3 +68,36 @@ class FailureMemory:
         if isinstance(error, LoginRateLimited):
             error.retry_after = remaining_s
         return error
+
+
+class RefusalMemory:
+    """Notices that the API refuses one new token after the other.
+
+    Then it is not about the token, but about rights or settings, and each call would cause a login
+    that helps nobody.
+    """
+
+    __slots__ = ("_clock", "_in_a_row", "_last", "_pause_s", "_until")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._in_a_row = 0
+        self._pause_s = NO_HELP_S
+        self._last = self._until = -inf
+
+    def is_worth_a_login(self) -> bool:
+        """Note that the token at hand was refused; tell whether another one may help."""
+        now = self._clock.monotonic()
+        quiet, self._last = now - self._last > QUIET_S, now
+        if now < self._until:
+            return False
+        if quiet:
+            self._in_a_row, self._pause_s = 0, NO_HELP_S
+        self._in_a_row += 1
+        if self._in_a_row <= REFUSALS_IN_A_ROW:
+            return True
+        # After the pause one login is worth a try again, since tokens also die.
+        self._in_a_row = REFUSALS_IN_A_ROW - 1
+        self._until = now + self._pause_s
+        self._pause_s = min(self._pause_s * 2, NO_HELP_MAX_S)
+        return False

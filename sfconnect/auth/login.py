@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, replace
+from http import HTTPStatus
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sfconnect._types import Secret
 from sfconnect.auth.base import Credentials, SupportsRefresh
 from sfconnect.auth.store import secrets_of
+from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import (
     AuthError,
     PluginError,
+    ReauthorizationRequired,
     SfConnectError,
     TokenStoreError,
     TransientAuthError,
@@ -21,7 +25,7 @@ from sfconnect.errors import (
 from sfconnect.instrumentation import redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from sfconnect.auth.base import (
         AuthContext,
@@ -34,6 +38,10 @@ T = TypeVar("T")
 
 ATTEMPTS: Final = 3
 """How often one login is sent when it meets passing faults."""
+AT_ONCE_S: Final = 0.2
+"""The longest pause before a refresh token whose answer was lost is sent once more."""
+LANDING_S: Final = 10.0
+"""How long a renewal that was sent is waited for when its program wants to end."""
 BACK_OFF_S: Final = 0.5
 BACK_OFF_MAX_S: Final = 30.0
 
@@ -71,24 +79,128 @@ async def log_in(
     *,
     store: TokenStore | None = None,
     key: str = "",
+    before_asking: Callable[[], None] | None = None,
 ) -> Login:
     """Log in once, through the store where there is one.
 
-    Passing faults are met with a few more tries. Cancellation can lose an answer that is on its
-    way, but not one that has come: that is written to the store first.
+    Passing faults are met with a few more tries; before each the store is read anew. Cancellation
+    can lose an answer that is on its way, unless it may hold a rotated refresh token: that is
+    waited for, within bounds. An answer that has come is written to the store in any case, before
+    anything else is done with it.
 
     Raises:
         AuthError: The login failed.
         TransportError: The login server could not be reached.
     """
+    login = _LoginOnce(strategy, context, known, store, key, before_asking)
     if store is None:
-        return Login(await _acquire(strategy, context, known.held))
+        return await login.make()
     async with store.lock(key):
-        record = await store.get(key)
-        if record is not None and _is_news(record, known, context):
-            return Login(record.credentials, record.generation, adopted=True)
-        credentials = await _acquire(strategy, context, _base(record, known))
-        return await _shielded(_save(store, key, record, credentials))
+        return await login.make()
+
+
+@dataclass(slots=True)
+class _LoginOnce:
+    """The tries of one login, made while the store's lock is held."""
+
+    strategy: AuthStrategy
+    context: AuthContext
+    known: Known
+    store: TokenStore | None
+    key: str
+    before_asking: Callable[[], None] | None
+    record: StoredToken | None = None
+    answer_lost: bool = False
+    may_have_rotated: bool = False
+    others_were_first: bool = False
+
+    async def make(self) -> Login:
+        number = 1
+        while True:
+            if (adopted := await self._adopt()) is not None:
+                return adopted
+            try:
+                return await self._renew()
+            except SfConnectError as error:
+                pause_s = await self._pause_after(error, number)
+            await self.context.clock.sleep(pause_s)
+            number += 1
+
+    async def _adopt(self) -> Login | None:
+        """Take what another process has got meanwhile, if it is worth trying."""
+        if self.store is None:
+            return None
+        record = self.record = await self.store.get(self.key)
+        if record is None or not _is_news(record, self.known, self.context):
+            return None
+        return Login(record.credentials, record.generation, adopted=True)
+
+    async def _renew(self) -> Login:
+        record, store = self.record, self.store
+        base = _base(record, self.known)
+        if store is None:
+            return Login(await self._ask(base))
+        if _spends_a_refresh_token(self.strategy, base):
+            renewal = self._ask_and_save(store, record, base)
+            return await _shielded(renewal, self.context.clock, LANDING_S)
+        credentials = await self._ask(base)
+        return await _shielded(_save(store, self.key, record, credentials))
+
+    async def _ask_and_save(
+        self, store: TokenStore, record: StoredToken | None, base: Credentials | None
+    ) -> Login:
+        return await _save(store, self.key, record, await self._ask(base))
+
+    async def _ask(self, base: Credentials | None) -> Credentials:
+        if self.before_asking is not None:
+            self.before_asking()
+        strategy, context = self.strategy, self.context
+        if base is None or not isinstance(strategy, SupportsRefresh):
+            return _checked(strategy, await strategy.authenticate(context))
+        renewed = _checked(strategy, await strategy.refresh(context, base))
+        # A server that does not rotate refresh tokens leaves the old one out of its answer.
+        return replace(renewed, refresh_token=renewed.refresh_token or base.refresh_token)
+
+    async def _pause_after(self, error: SfConnectError, number: int) -> float:
+        """Seconds to wait before the next try; or raise what the failed one means."""
+        if _spends_a_refresh_token(self.strategy, _base(self.record, self.known)):
+            if _answer_was_lost(error):
+                return self._pause_after_loss(error)
+            # A gateway that gave up on the login server does not know what that one did.
+            self.may_have_rotated |= (error.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+            if isinstance(error, ReauthorizationRequired):
+                return await self._pause_after_refusal(error)
+        if number >= ATTEMPTS or not _passes(error):
+            raise error
+        return _back_off(number, error.retry_after)
+
+    def _pause_after_loss(self, error: SfConnectError) -> float:
+        if self.answer_lost:
+            raise _lost_twice(error) from error
+        self.answer_lost = self.may_have_rotated = True
+        return _spread(AT_ONCE_S)
+
+    async def _pause_after_refusal(self, error: ReauthorizationRequired) -> float:
+        if await self._others_were_first():
+            return 0.0
+        if self.may_have_rotated:
+            raise _rotated_and_lost(error) from error
+        raise error
+
+    async def _others_were_first(self) -> bool:
+        """Whether the store has got another refresh token since it was read; true once only.
+
+        That takes a writer without this lock: another login of the user, or a lock that ran out.
+        """
+        if self.store is None or self.others_were_first:
+            return False
+        stored, before = await self.store.get(self.key), self.record
+        if stored is None or (before is not None and stored.generation == before.generation):
+            return False
+        used = _base(before, self.known)
+        token = stored.credentials.refresh_token
+        self.others_were_first = used is None or token != used.refresh_token
+        return self.others_were_first
 
 
 def _is_news(record: StoredToken, known: Known, context: AuthContext) -> bool:
@@ -108,28 +220,19 @@ def _base(record: StoredToken | None, known: Known) -> Credentials | None:
     return record.credentials
 
 
-async def _acquire(
-    strategy: AuthStrategy, context: AuthContext, base: Credentials | None
-) -> Credentials:
-    for attempt in range(1, ATTEMPTS):
-        try:
-            return await _ask(strategy, context, base)
-        except SfConnectError as error:
-            if not _passes(error):
-                raise
-            pause_s = _back_off(attempt, error.retry_after)
-        await context.clock.sleep(pause_s)
-    return await _ask(strategy, context, base)
+def _spends_a_refresh_token(strategy: AuthStrategy, base: Credentials | None) -> bool:
+    """Whether the login uses up a refresh token, if the server rotates them."""
+    if not isinstance(strategy, SupportsRefresh):
+        return False
+    has_one = base is not None and base.refresh_token is not None
+    # Without older credentials such a strategy begins with the one among its options.
+    return has_one or hasattr(strategy, "refresh_token")
 
 
-async def _ask(
-    strategy: AuthStrategy, context: AuthContext, base: Credentials | None
-) -> Credentials:
-    if base is None or not isinstance(strategy, SupportsRefresh):
-        return _checked(strategy, await strategy.authenticate(context))
-    renewed = _checked(strategy, await strategy.refresh(context, base))
-    # A server that does not rotate refresh tokens leaves the old one out of its answer.
-    return replace(renewed, refresh_token=renewed.refresh_token or base.refresh_token)
+def _answer_was_lost(error: SfConnectError) -> bool:
+    """Whether the server may have acted, and nobody knows what it said."""
+    is_unknown = isinstance(error, TransportError) and error.retry_safe is None
+    return is_unknown and error.request_sent is not False
 
 
 def _passes(error: SfConnectError) -> bool:
@@ -137,12 +240,40 @@ def _passes(error: SfConnectError) -> bool:
     return isinstance(error, TransientAuthError | TransportError) and error.retry_safe is True
 
 
+def _rotated_and_lost(refusal: ReauthorizationRequired) -> ReauthorizationRequired:
+    """A refusal explained by what went before it."""
+    message = (
+        "The answer to a renewal was lost, and now the login server refuses the refresh token: "
+        "it may have been rotated then, and the new one never arrived."
+    )
+    return ReauthorizationRequired(
+        message,
+        code=refusal.code,
+        hint="Authorise the app again; nothing else brings a new refresh token.",
+        request_id=refusal.request_id,
+        status=refusal.status,
+        docs_key="rotated-and-lost",
+    )
+
+
+def _lost_twice(error: SfConnectError) -> ReauthorizationRequired:
+    message = (
+        "A renewal was sent twice, and neither answer arrived: the refresh token may have been "
+        f"rotated and the answer lost. The last fault: {error.message}"
+    )
+    hint = "Look at the network; if later tries are refused, authorise the app again."
+    return ReauthorizationRequired(message, hint=hint, docs_key="renewal-lost")
+
+
 def _back_off(attempt: int, retry_after: float | None) -> float:
     """Seconds to wait: what the server asked for, else growing, spread over half of itself."""
     if retry_after is not None:
         return min(retry_after, BACK_OFF_MAX_S)
-    wait_s = BACK_OFF_S * 2.0 ** (attempt - 1)
-    return wait_s * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, guards nothing
+    return _spread(BACK_OFF_S * 2.0 ** (attempt - 1))
+
+
+def _spread(seconds: float) -> float:
+    return seconds * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, guards nothing
 
 
 async def _save(
@@ -158,14 +289,30 @@ async def _save(
     return Login(credentials, written.generation if written else before)
 
 
-async def _shielded(work: Coroutine[Any, Any, T]) -> T:
-    """Finish the work before a cancellation goes on."""
+async def _shielded(
+    work: Coroutine[Any, Any, T], clock: Clock = SYSTEM_CLOCK, limit_s: float = inf
+) -> T:
+    """Finish the work, if it takes no longer than the limit, before a cancellation goes on."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait({task})
+        await _ended(task, clock, limit_s)
         raise
+
+
+async def _ended(task: asyncio.Task[T], clock: Clock, limit_s: float) -> None:
+    """Wait for a task whose outcome nobody takes; cancel it at the limit."""
+    timer = None if limit_s == inf else asyncio.ensure_future(clock.sleep(limit_s))
+    try:
+        await asyncio.wait({task, timer} if timer else {task}, return_when="FIRST_COMPLETED")
+        task.cancel()
+        await asyncio.wait({task})
+    finally:
+        if timer is not None:
+            timer.cancel()
+    if not task.cancelled():
+        task.exception()  # looked at, so that the loop does not complain of it
 
 
 def _checked(strategy: AuthStrategy, credentials: Any) -> Credentials:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
-import time
-from dataclasses import dataclass
 from enum import Enum
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
@@ -14,14 +13,22 @@ from urllib.parse import urlsplit
 import structlog
 
 from sfconnect.auth.base import AuthContext, SupportsRevoke
-from sfconnect.auth.failures import FailureMemory
+from sfconnect.auth.failures import FailureMemory, RefusalMemory
+from sfconnect.auth.held import NEVER, Held
 from sfconnect.auth.login import Known, Login, log_in, unexpected
+from sfconnect.auth.login_rate import LoginLimits, LoginRates, login_rates
 from sfconnect.auth.single_flight import Flight
 from sfconnect.auth.store import identity_key
 from sfconnect.auth.urls import is_loopback, shown
 from sfconnect.clock import SYSTEM_CLOCK, Clock
-from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
-from sfconnect.instrumentation import Emitter, TokenFailed, TokenReplaced, redacting_processor
+from sfconnect.errors import ConfigurationError, LoginRateLimited, PoolClosed, SfConnectError
+from sfconnect.instrumentation import (
+    Emitter,
+    LoginRateHigh,
+    TokenFailed,
+    TokenReplaced,
+    redacting_processor,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -32,8 +39,8 @@ if TYPE_CHECKING:
 
 EARLY_PAUSE_S: Final = 30.0
 """Least time between two early renewals, so that a login server in trouble is left alone."""
-EARLY_SHARE: Final = 0.2
-"""The largest part of a token's life in which it is renewed early."""
+EARLY_SPREAD_S: Final = 15.0
+"""What is added to it at random, so that processes which share a login do not try together."""
 CONFIRMED_S: Final = 60.0
 """How long a token that the login gave again, although it was refused, is not asked for anew."""
 
@@ -47,18 +54,6 @@ class CredentialState(Enum):
     """Use them; they are being renewed before they expire."""
     EXPIRED = "expired"
     """None yet, expired, refused or revoked: whoever needs them waits for a login."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """Credentials with the wall-clock times at which they change state."""
-
-    credentials: Credentials
-    stale_at: float
-    expires_at: float
-
-    def refused(self) -> _Held:
-        return _Held(self.credentials, -inf, -inf)
 
 
 class CredentialManager:
@@ -87,6 +82,10 @@ class CredentialManager:
         browser: Shows a person a URL; says whether a browser could be opened.
         early_s: Seconds before the expiry at which to renew in the background; at most a fifth
             of the token's life.
+        assumed_s: Life of tokens whose server does not tell it, as Salesforce's does not; None
+            to use them until they are refused.
+        limits: How many logins within an hour are too many.
+        rates: Counts the logins; by default the whole process does it together.
     """
 
     def __init__(
@@ -100,6 +99,9 @@ class CredentialManager:
         prompt: Callable[[str], Awaitable[str]] | None = None,
         browser: Callable[[str], Awaitable[bool]] | None = None,
         early_s: float = 300.0,
+        assumed_s: float | None = None,
+        limits: LoginLimits | None = None,
+        rates: LoginRates | None = None,
     ) -> None:
         self.strategy = strategy
         self.identity = identity_key(strategy)
@@ -107,10 +109,11 @@ class CredentialManager:
         self._transport_send = send
         self._store = store
         self._clock = clock
-        # The hot path spares itself a Python frame where the clock is the machine's.
-        self._now = time.time if clock is SYSTEM_CLOCK else clock.time
         self._emitter = emitter or Emitter()
         self._early_s = early_s
+        self._assumed_s = assumed_s
+        self._limits = limits or LoginLimits()
+        self._rates = rates or login_rates(clock)
         self._context = AuthContext(
             send=self._send,
             child=self._child_credentials,
@@ -120,13 +123,15 @@ class CredentialManager:
             browser=browser,
         )
         self._memory = FailureMemory(clock)
+        self._refusals = RefusalMemory(clock)
         self._children: list[CredentialManager] = []
-        self._held: _Held | None = None
+        self._held: Held | None = None
         self._refused: Secret | None = None
         self._confirmed_until = -inf
         self._early_after = -inf
         self._generation: int | None = None
         self._unsaved = False
+        self._counted = True
         self._flight: Flight | None = None
         self._closed = False
         # Held for a few lines without await at a time; it guards against other loops' threads.
@@ -137,17 +142,24 @@ class CredentialManager:
     def current(self) -> Credentials | None:
         """The credentials if they are FRESH, else None: then await :meth:`get`."""
         held = self._held
-        if held is not None and (held.stale_at == inf or self._now() < held.stale_at):
+        # Most tokens have no known end; they cost the hot path no look at a clock.
+        if held is not None and (held.stale is NEVER or not held.stale.has_come(self._clock)):
             return held.credentials
         return None
 
     @property
+    def shares_tokens(self) -> bool:
+        """Whether others may have the same token, by a store."""
+        return self._store is not None
+
+    @property
     def state(self) -> CredentialState:
         """How good the credentials at hand are."""
-        held, now = self._held, self._now()
-        if held is None or now >= held.expires_at:
+        held = self._held
+        if held is None or held.expired.has_come(self._clock):
             return CredentialState.EXPIRED
-        return CredentialState.FRESH if now < held.stale_at else CredentialState.STALE
+        is_stale = held.stale.has_come(self._clock)
+        return CredentialState.STALE if is_stale else CredentialState.FRESH
 
     async def get(self) -> Credentials:
         """Return usable credentials; log in, or wait for the login under way, if there are none.
@@ -161,7 +173,7 @@ class CredentialManager:
             return credentials
         self._notice_fork()
         held = self._held
-        if held is not None and self._now() < held.expires_at:
+        if held is not None and not held.expired.has_come(self._clock):
             self._renew_early()
             return held.credentials
         return await self._log_in_once("initial" if held is None else "expired", None)
@@ -172,6 +184,9 @@ class CredentialManager:
         Of many callers whose calls were refused, at any time, with one and the same token, the
         first causes a login and the others share it. Whoever comes when the token has already
         changed gets the new one, without a login.
+
+        Where new tokens are refused again and again, logging in is no help, and the rejected
+        credentials come back as they are; the caller then need not repeat its call.
 
         Raises:
             AuthError: See :meth:`get`.
@@ -185,6 +200,7 @@ class CredentialManager:
         Returns:
             Whether the server was told; some strategies have no way to.
         """
+        self._notice_fork()
         await self._land()
         held = self._held
         credentials = held.credentials if held else await self._stored_credentials()
@@ -194,7 +210,7 @@ class CredentialManager:
         with self._lock:
             if self._held is held and credentials is not None:
                 # Kept as a base to renew from, so that what cannot be renewed is not used again.
-                self._held = _Held(credentials, -inf, -inf)
+                self._held = Held(credentials, NEVER, NEVER).refused()
         if self._store is not None:
             await self._store.delete(self.identity)
         return tell
@@ -216,6 +232,9 @@ class CredentialManager:
             prompt=self._context.prompt,
             browser=self._context.browser,
             early_s=self._early_s,
+            assumed_s=self._assumed_s,
+            limits=self._limits,
+            rates=self._rates,
         )
         self._children.append(made)
         return made
@@ -223,9 +242,11 @@ class CredentialManager:
     async def aclose(self) -> None:
         """Stop a login under way and forget the credentials. Idempotent.
 
-        Those who wait for that login get ``PoolClosed``. The session on the server goes on:
-        others may be using it. :meth:`revoke` ends it.
+        Those who wait for that login get ``PoolClosed``. A refresh token that is being renewed
+        for a store is waited for, within bounds: the new one might be lost on its way. The
+        session on the server goes on: others may be using it. :meth:`revoke` ends it.
         """
+        self._notice_fork()
         with self._lock:
             self._closed = True
             flight, self._held = self._flight, None
@@ -235,12 +256,34 @@ class CredentialManager:
             await child.aclose()
 
     async def _send(self, request: Request) -> Response:
-        """Carry a strategy's request, unless its secret would travel readably."""
+        """Carry a strategy's request, unless its secret would travel readably.
+
+        The first one of a login counts it; what needs no network is none to the server.
+        """
         parts = urlsplit(request.path)
         if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
             message = f"A login request to {shown(request.path)!r} is not https; it was not sent."
             raise ConfigurationError(message, hint="Plain http is for loopback only.")
+        if not self._counted:
+            self._counted = True
+            self._admit()
         return await self._transport_send(request)
+
+    def _admit(self) -> None:
+        """Count a login, and stop it if this program makes too many."""
+        identity, limits = self.identity, self._limits
+        try:
+            number = self._rates.admit(identity, limits)
+        except LoginRateLimited:
+            self._tell_rate(limits.stop_per_hour or 0, stopped=True)
+            raise
+        if self._rates.should_warn(identity, limits):
+            self._tell_rate(number, stopped=False)
+
+    def _tell_rate(self, logins: int, *, stopped: bool) -> None:
+        if self._emitter.hooks:
+            name = type(self.strategy).__name__
+            self._emitter.emit(LoginRateHigh(name, self.identity, logins, stopped))
 
     async def _child_credentials(self, strategy: AuthStrategy) -> Credentials:
         return await self.child(strategy).get()
@@ -257,7 +300,8 @@ class CredentialManager:
             now = self._clock.monotonic()
             if self._flight_under_way() or now < self._early_after or self._memory.active():
                 return
-            self._early_after = now + EARLY_PAUSE_S
+            spread_s = random.uniform(0.0, EARLY_SPREAD_S)  # noqa: S311  # guards nothing
+            self._early_after = now + EARLY_PAUSE_S + spread_s
             flight = self._flight = Flight("early")
         flight.start(self._run(flight))
 
@@ -283,7 +327,7 @@ class CredentialManager:
         if rejected is not None:
             self._refuse(rejected)
         held = self._held
-        if held is None or self._now() >= held.expires_at:
+        if held is None or held.expired.has_come(self._clock):
             return None
         return held.credentials
 
@@ -293,6 +337,9 @@ class CredentialManager:
             return
         if self._clock.monotonic() < self._confirmed_until:
             # The login server has just given this token again: asking once more is no help.
+            return
+        usable = held is not None and not held.expired.has_come(self._clock)
+        if usable and not self._refusals.is_worth_a_login():
             return
         self._refused = rejected.access_token
         self._held = held and held.refused()
@@ -329,8 +376,16 @@ class CredentialManager:
             held.credentials if held else None, self._refused, self._generation, self._unsaved
         )
         return await log_in(
-            self.strategy, self._context, known, store=self._store, key=self.identity
+            self.strategy,
+            self._context,
+            known,
+            store=self._store,
+            key=self.identity,
+            before_asking=self._begin_attempt,
         )
+
+    def _begin_attempt(self) -> None:
+        self._counted = False
 
     def _conclude(self, flight: Flight, outcome: Login | SfConnectError, elapsed_ms: float) -> None:
         try:
@@ -338,6 +393,7 @@ class CredentialManager:
                 # A loop that stopped and goes on later brings a login that nobody waits for.
                 if self._flight is flight:
                     self._flight = None
+                    self._counted = True
                     self._take(outcome)
             self._tell(flight.reason, outcome, elapsed_ms)
         finally:  # whatever happens, nobody may be left waiting
@@ -355,32 +411,30 @@ class CredentialManager:
             self._publish(outcome.credentials)
 
     def _publish(self, credentials: Credentials) -> None:
-        now = self._now()
         if credentials.access_token == self._refused:
             self._confirmed_until = self._clock.monotonic() + CONFIRMED_S
-        life_s = inf if credentials.expires_at is None else credentials.expires_at - now
-        if life_s <= 0:
-            # The server has just vouched for it, so one of the clocks is wrong: wait for a 401.
-            life_s = inf
-        early_s = min(self._early_s, life_s * EARLY_SHARE)
-        self._held = _Held(credentials, now + life_s - early_s, now + life_s)
+        self._held = Held.begin(
+            credentials, self._clock, early_s=self._early_s, assumed_s=self._assumed_s
+        )
 
     def _tell(self, reason: str, outcome: Login | SfConnectError, elapsed_ms: float) -> None:
         if not self._emitter.hooks:
             return
         name = type(self.strategy).__name__
         if isinstance(outcome, SfConnectError):
-            self._tell_failure(reason, outcome)
+            self.tell_failure(reason, outcome)
             return
         if outcome.store_error is not None:
-            self._tell_failure("store", outcome.store_error)
+            self.tell_failure("store", outcome.store_error)
         if not outcome.adopted:
             self._emitter.emit(TokenReplaced(name, self.identity, reason, elapsed_ms))
 
-    def _tell_failure(self, reason: str, error: SfConnectError) -> None:
-        name = type(self.strategy).__name__
-        kind = type(error).__name__
-        self._emitter.emit(TokenFailed(name, self.identity, reason, kind, error.code))
+    def tell_failure(self, reason: str, error: Exception) -> None:
+        """Emit an event about something that went wrong without ending a call."""
+        if self._emitter.hooks:
+            name, kind = type(self.strategy).__name__, type(error).__name__
+            code = getattr(error, "code", None)
+            self._emitter.emit(TokenFailed(name, self.identity, reason, kind, code))
 
     async def _stored_credentials(self) -> Credentials | None:
         record = None if self._store is None else await self._store.get(self.identity)

@@ -56,6 +56,19 @@ class Settings:
     max_attempts: int = field(
         default=5, metadata=_about("Attempts of one call, the first included.", minimum=1)
     )
+    revoke_on_close: bool = field(
+        default=False, metadata=_about("End the session on the server when the connection closes.")
+    )
+    token_lifetime_s: float | None = field(
+        default=None,
+        metadata=_about("Life of tokens whose server tells none; none: until refused.", minimum=1),
+    )
+    login_warning_per_hour: int | None = field(
+        default=60, metadata=_about("Logins of one identity that an event warns of.", minimum=1)
+    )
+    login_limit_per_hour: int | None = field(
+        default=600, metadata=_about("Logins of one identity; more are not sent.", minimum=1)
+    )
     ca_file: Path | None = field(
         default=None, metadata=_about("Certificates to trust, instead of the system's, as PEM.")
     )

@@ -11,6 +11,7 @@ import msgspec
 from sfconnect.errors import (
     AccessDeniedError,
     ApiError,
+    AuthConfigurationError,
     MultipleMatchesError,
     QueryError,
     RecordError,
@@ -35,7 +36,23 @@ _DEAD_TOKEN_CODES = frozenset(
     {"INVALID_SESSION_ID", "INVALIDSESSIONID", "INVALID_AUTH_HEADER", "INVALID_JWT_FORMAT"}
 )
 # These 401s are about rights; a new token would be refused the same way, for ever.
-_NOT_THE_TOKEN = ("not valid for use with the REST API", "not attached to Agent")
+_NOT_THE_TOKEN = {
+    "not valid for use with the REST API": (
+        "The login worked, but its token may not call the API: add the scope 'api' to the app, "
+        "and give the user the permission 'API Enabled'."
+    ),
+    "not attached to Agent": (
+        "The login worked, but its app may not talk to this agent: add the app to the agent's "
+        "connections (Setup → Agentforce Agents)."
+    ),
+}
+_REFUSED_HINT = (
+    "A new token was refused too, so it is not the token: give the app the scope 'api' and the "
+    "user the permission 'API Enabled', and look at the app's policies (IP relaxation, session "
+    "level) and at the user's Login History."
+)
+_GATEWAY_HOSTS = ("api.salesforce.com", "test.api.salesforce.com")
+_SOAP_PATH = "/services/Soap/"
 _QUOTA = re.compile(r"([\w-]*api-usage)=(\d+)/(\d+)")
 
 
@@ -64,9 +81,26 @@ class SalesforceService:
             return False
         if status == HTTPStatus.UNAUTHORIZED:
             return not any(text in response.text for text in _NOT_THE_TOKEN)
-        if status == HTTPStatus.FORBIDDEN:  # the identity endpoints use it for tokens
-            return response.content.strip() == b"Bad_OAuth_Token"
+        if status == HTTPStatus.FORBIDDEN and response.content.strip() == b"Bad_OAuth_Token":
+            return True  # what the identity endpoints say
+        if b"failureReason" in response.content:
+            return comet_says_token_is_dead(response.content)
+        if status == HTTPStatus.FORBIDDEN:
+            return False
         return any(fault.code.upper() in _DEAD_TOKEN_CODES for fault in read_faults(response))
+
+    def explain_refusal(
+        self, request: Request, response: Response, credentials: Credentials
+    ) -> AuthConfigurationError | None:
+        """Where only another format of access token can help, which the app decides."""
+        is_jwt = _is_jwt(credentials.access_token.reveal())
+        if response.status == HTTPStatus.NOT_FOUND and not response.content.strip():
+            host = origin(request.path)[1] or origin(credentials.instance_url)[1]
+            if host in _GATEWAY_HOSTS and not is_jwt:
+                return _wrong_format(_OPAQUE.format(host=host), _OPAQUE_HINT, response)
+        if is_jwt and _SOAP_PATH in request.path and self.token_is_dead(response):
+            return _wrong_format(_JWT_ON_SOAP, _JWT_ON_SOAP_HINT, response)
+        return None
 
     def decode_error(self, request: Request, response: Response) -> ApiError:
         """Make the typed error of an answer, whatever form its body has."""
@@ -94,6 +128,52 @@ _NO_IDENTITY_HINT = (
 )
 
 
+_OPAQUE = "{host} answered 404 with nothing, which is what it says to an opaque access token."
+_OPAQUE_HINT = (
+    "In the app's OAuth settings enable 'Issue JSON Web Token (JWT)-based access tokens for named "
+    "users', and log in anew."
+)
+_JWT_ON_SOAP = "SOAP refused the token, because it is one in JWT format, which SOAP never takes."
+_JWT_ON_SOAP_HINT = (
+    "Log in by an app whose OAuth settings do not issue JWT-based access tokens; or use REST."
+)
+
+
+def comet_says_token_is_dead(content: bytes) -> bool:
+    """Whether messages of CometD refuse the token; they may come with any status, also 200."""
+    try:
+        messages = msgspec.json.decode(content, type=list[_CometMessage])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return any(one.ext.sfdc.failure_reason.startswith("401::") for one in messages)
+
+
+class _CometDetails(msgspec.Struct, rename="camel"):
+    failure_reason: str = ""
+
+
+class _CometExtension(msgspec.Struct):
+    sfdc: _CometDetails = msgspec.field(default_factory=_CometDetails)
+
+
+class _CometMessage(msgspec.Struct):
+    ext: _CometExtension = msgspec.field(default_factory=_CometExtension)
+
+
+def _is_jwt(token: str) -> bool:
+    return token.startswith("eyJ") and token.count(".") == 2  # noqa: PLR2004  # RFC 7515 §3.1
+
+
+def _wrong_format(message: str, hint: str, response: Response) -> AuthConfigurationError:
+    return AuthConfigurationError(
+        message,
+        hint=hint,
+        status=response.status,
+        request_id=response.request_id,
+        docs_key="token-format",
+    )
+
+
 def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]) -> ApiError:
     fault = faults[0]
     message, line, column = query_place(fault.message)
@@ -106,8 +186,11 @@ def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]
         "details": tuple((other.code, scrub(query_place(other.message)[0])) for other in faults),
     }
     meaning = meaning_of(fault.code, fault.message) or _by_status(response, message)
-    if any(text in fault.message for text in _NOT_THE_TOKEN):
-        meaning = Meaning(AccessDeniedError, False, _NOT_FOR_REST_HINT)
+    for text, hint in _NOT_THE_TOKEN.items():
+        if text in fault.message:
+            meaning = Meaning(AccessDeniedError, False, hint)
+    if meaning.kind is SessionExpiredError:
+        meaning = Meaning(SessionExpiredError, False, _REFUSED_HINT)
     facts |= {"hint": meaning.hint, "retry_safe": meaning.retry_safe}
     facts["retry_after"] = parse_retry_after(response.headers.get("Retry-After"))
     if meaning.kind is not QueryError:
@@ -120,12 +203,6 @@ def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]
 def _is_query(request: Request) -> bool:
     # INVALID_FIELD and its like also come for the body of a write.
     return "/query" in request.path or "earch" in request.path
-
-
-_NOT_FOR_REST_HINT = (
-    "The login worked, but its token may not call the API: add the scope 'api' to the app, and "
-    "give the user the permission 'API Enabled'."
-)
 
 
 def _by_status(response: Response, message: str) -> Meaning:
@@ -142,7 +219,7 @@ def _bodyless(request: Request, response: Response) -> ApiError:
         response, f"{request.method} {place} answered {response.status} with {what}."
     )
     if isinstance(error, SessionExpiredError):
-        error.hint = "The token was refused, also after a fresh login."
+        error.hint = _REFUSED_HINT
     elif response.status in _HINTS:
         error.hint = _HINTS[response.status]
     if response.status == _EDGE_CANNOT_ROUTE:

@@ -316,17 +316,46 @@ async def test_a_redirected_login_is_not_followed(org, manage):
     assert "a redirect to sso.example.com, which is not followed" in str(error)
 
 
-async def test_a_refresh_whose_answer_is_lost_is_not_repeated_by_itself(org, manage):
-    """With rotation, a second use of the same token would end the grant."""
-    reset = {"match": TOKEN_PATH, "action": {"type": "act-then-reset"}}
-    org.control.add_faults([reset])
-    manager = manage(refresher(org))
+LOSE = {"match": {**TOKEN_PATH, "times": 1}, "action": {"type": "act-then-reset"}}
+
+
+async def test_a_refresh_whose_answer_is_lost_is_sent_once_more(org, manage):
+    org.control.add_faults([LOSE])
+
+    assert await manage(refresher(org)).get()
+
+    assert org.control.statistics()["logins"] == {"refresh_token": 2}
+
+
+async def test_a_rotated_token_that_was_lost_on_its_way_is_told_as_such(org, manage):
+    org.control.change_app(org.client_id, {"rotate_refresh_tokens": True})
+    org.control.add_faults([LOSE])
+
+    error = await failure(manage, refresher(org))
+
+    assert type(error) is ReauthorizationRequired
+    assert "may have been rotated then, and the new one never arrived" in str(error)
+    assert org.control.statistics()["logins"] == {"refresh_token": 1}
+    refused = org.control.statistics()["refused_logins"]
+    assert isinstance(refused, dict)
+    assert sum(refused.values()) == 1
+
+
+async def test_two_lost_answers_are_not_followed_by_a_third_try(org, manage):
+    org.control.add_faults([{"match": TOKEN_PATH, "action": {"type": "act-then-reset"}}])
+
+    error = await failure(manage, refresher(org))
+
+    assert type(error) is ReauthorizationRequired
+    assert isinstance(error.__cause__, ConnectionLostError)
+    assert org.control.statistics()["logins"] == {"refresh_token": 2}
+
+
+async def test_a_login_without_a_refresh_token_is_not_repeated_by_itself(org, manage):
+    org.control.add_faults([LOSE])
 
     with pytest.raises(ConnectionLostError):
-        await manager.get()
-
-    logins = org.control.statistics()["logins"]
-    assert logins == {"refresh_token": 1}
+        await manage(client(org)).get()
 
 
 async def test_a_login_server_that_is_away_is_a_connect_error(manage, free_tcp_port):

@@ -30,10 +30,10 @@ async def exchange(
         TransportError: No usable answer came.
     """
     response = await context.send(request)
-    answer = read_answer(response)
+    answer, drift_s = read_answer(response), clock_drift(response, context.clock)
     if isinstance(answer, Refusal):
-        raise explain(answer, replace(facts, drift_s=clock_drift(response, context.clock)), rules)
-    return answer
+        raise explain(answer, replace(facts, drift_s=drift_s), rules)
+    return replace(answer, drift_s=drift_s)
 
 
 def clock_drift(response: Response, clock: Clock) -> float | None:

@@ -137,6 +137,8 @@ class TokenAnswer:
     """The members of an answer that holds an access token."""
 
     members: Mapping[str, Any] = field(repr=False)
+    drift_s: float | None = None
+    """Server's clock minus this machine's, where the answer told."""
 
     def text(self, name: str) -> str | None:
         """A member that should be text; None if it is absent, empty or something else."""
@@ -245,18 +247,19 @@ def credentials_from(answer: TokenAnswer, *, base_url: str, now: float) -> Crede
     """Make credentials of an answer.
 
     ``expires_in`` is honoured; a JWT without it tells its expiry itself (read, not trusted: a
-    wrong one costs a login). Members without a place of their own are kept, unless they are
-    secrets.
+    wrong one costs a login), by the server's clock, which is turned into this machine's. Members
+    without a place of their own are kept, unless they are secrets.
     """
     token, refresh = answer.text("access_token") or "", answer.text("refresh_token")
     issued_at = _epoch(answer.members.get("issued_at"))
     lifetime = _number(answer.members.get("expires_in"))
+    told = jwt_expiry(token)
     return Credentials(
         access_token=Secret(token),
         instance_url=base_url,
         token_type=answer.text("token_type") or "Bearer",
         issued_at=now if issued_at is None else issued_at,
-        expires_at=now + lifetime if lifetime else jwt_expiry(token),
+        expires_at=now + lifetime if lifetime else told and told - (answer.drift_s or 0.0),
         refresh_token=Secret(refresh) if refresh else None,
         identity_url=answer.text("id"),
         scopes=frozenset((answer.text("scope") or "").split()),

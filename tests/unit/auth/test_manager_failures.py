@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -261,3 +262,76 @@ async def test_a_strategy_that_gives_no_credentials_is_named_and_nobody_is_left_
     assert all(isinstance(outcome, PluginError) for outcome in outcomes)
     assert {words in str(outcome) and "Wrong" in str(outcome) for outcome in outcomes} == {True}
     await manager.aclose()
+
+
+async def refused_again(manager: CredentialManager, times: int) -> list[str]:
+    """The tokens of a caller to whom the API refuses each one that it gets."""
+    credentials, tokens = await manager.get(), []
+    for _ in range(times):
+        credentials = await manager.replace(credentials)
+        tokens.append(credentials.access_token.reveal())
+    return tokens
+
+
+async def test_new_tokens_that_are_all_refused_stop_the_logins(manager, strategy, clock):
+    """A missing right looks like a dead token, and would cause a login for every call."""
+    tokens = await refused_again(manager, 8)
+
+    assert tokens == [f"token-{number}" for number in (2, 3, 4, 5, 6, 6, 6, 6)]
+    assert manager.current is not None
+
+
+async def test_rejected_credentials_come_back_as_they_are_where_a_login_is_no_help(
+    manager, strategy, clock
+):
+    await refused_again(manager, 5)
+    held = await manager.get()
+
+    assert await manager.replace(held) is held
+
+
+async def test_pauses_grow_while_new_tokens_stay_no_help(manager, strategy, clock):
+    """A call each second for four hours; each pause is followed by one login, to see."""
+    logins = []
+    credentials = await manager.get()
+    for second in range(4 * 3600):
+        await clock.advance(1.0)
+        before = strategy.started
+        credentials = await manager.replace(credentials)
+        logins += [second] * (strategy.started - before)
+
+    gaps = [after - before for before, after in itertools.pairwise(logins)]
+    assert gaps[:4] == [1] * 4
+    assert [round(gap, -1) for gap in gaps[4:]] == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+
+
+async def test_tokens_that_lived_for_a_while_are_replaced_each_time(manager, strategy, clock):
+    """Sessions that end every two minutes are a nuisance, and no missing right."""
+    credentials = await manager.get()
+    for _ in range(20):
+        await clock.advance(61.0)
+        credentials = await manager.replace(credentials)
+
+    assert strategy.started == 21
+
+
+async def test_after_a_quiet_minute_the_next_refusal_is_taken_for_a_dead_token(
+    manager, strategy, clock
+):
+    await refused_again(manager, 7)
+    await clock.advance(61.0)
+
+    await refused_again(manager, 3)
+
+    assert strategy.started == 9
+
+
+async def test_many_calls_that_meet_one_dead_token_are_one_refusal(manager, strategy, clock):
+    credentials = await manager.get()
+    for _ in range(4):
+        refused = credentials
+        given = await asyncio.gather(*(manager.replace(refused) for _ in range(100)))
+        credentials = given[0]
+
+    assert strategy.started == 5
+    assert len(set(map(id, given))) == 1

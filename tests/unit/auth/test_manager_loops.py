@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -210,3 +213,66 @@ def test_a_fork_with_a_token_logs_in_only_if_it_is_refused(monkeypatch, action):
         assert asyncio.run(manager.replace(credentials)) is not credentials
 
     assert strategy.started == (1 if action == "get" else 2)
+
+
+FORK = """
+import asyncio, os, sys, threading
+from sfconnect._types import Secret
+from sfconnect.auth.base import Credentials
+from sfconnect.auth.manager import CredentialManager
+
+class Login:
+    def __init__(self):
+        self.started = 0
+        self.begun = threading.Event()
+        self.gate = threading.Event()
+
+    async def authenticate(self, context):
+        self.started += 1
+        number = self.started
+        self.begun.set()
+        if number == 1:
+            await asyncio.to_thread(self.gate.wait, 10)
+        return Credentials(Secret(f"token-{number}"), "https://org")
+
+    async def revoke(self, context, credentials):
+        pass
+
+async def no_network(request):
+    raise AssertionError
+
+async def child(action):
+    if action == "get":
+        return (await manager.get()).access_token.reveal()
+    if action == "revoke":
+        return str(await manager.revoke())
+    await manager.aclose()
+    return "closed"
+
+login = Login()
+manager = CredentialManager(login, send=no_network)
+parent = threading.Thread(target=asyncio.run, args=(manager.get(),))
+parent.start()
+login.begun.wait(10)
+# The login's loop goes on in the parent's thread; in the child that thread does not exist.
+if os.fork() == 0:
+    print(asyncio.run(asyncio.wait_for(child(sys.argv[1]), 5)), flush=True)
+    os._exit(0)
+_, status = os.wait()
+login.gate.set()
+parent.join(10)
+print(os.waitstatus_to_exitcode(status), asyncio.run(manager.get()).access_token.reveal())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize(
+    ("action", "said"), [("get", "token-2"), ("revoke", "False"), ("close", "closed")]
+)
+def test_a_really_forked_child_does_not_wait_for_a_login_of_its_parent(action, said):
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK, action]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=15, check=False)
+
+    assert done.stderr == ""
+    assert done.stdout.split() == [said, "0", "token-1"]

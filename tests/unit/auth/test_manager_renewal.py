@@ -96,16 +96,50 @@ async def test_a_failed_early_renewal_is_swallowed_and_repeated_after_30_s(
     strategy.script = [AuthError("busy"), AuthError("busy")]
     await clock.advance(LIFE_S - EARLY_S)
 
-    for _ in range(31):
+    tries = []
+    for _ in range(46):
         assert token_of(await manager.get()) == "token-1"
         await clock.advance(1.0)
+        tries.append(strategy.started - 1)
 
-    assert strategy.started == 3, "one login, and two tries at renewal"
+    assert tries[:30] == [1] * 30
+    assert tries[-1] == 2
     assert [type(event) for event in events] == [TokenReplaced, TokenFailed, TokenFailed]
-    await clock.advance(30.0)
+    await clock.advance(45.0)
     await manager.get()
     await clock.advance(1.0)
     assert manager.state is CredentialState.FRESH
+
+
+async def test_processes_that_failed_together_do_not_try_again_together(clock):
+    """Each waits a little longer than 30 s, and not the same."""
+    times = set()
+
+    class Failing(ScriptedStrategy):
+        async def authenticate(self, context):
+            if self.started == 2:
+                times.add(clock.monotonic())
+            return await super().authenticate(context)
+
+    strategies = [Failing(expires_in=LIFE_S) for _ in range(8)]
+    managers = [CredentialManager(one, send=no_network, clock=clock) for one in strategies]
+    for one in managers:
+        await one.get()
+    for one in strategies:
+        one.script = [AuthError("busy")]
+    await clock.advance(LIFE_S - EARLY_S)
+
+    start = clock.monotonic()
+    while len(times) < 8 and clock.monotonic() < start + 60:
+        for one in managers:
+            await one.get()
+        await clock.advance(0.1)
+
+    assert len(times) > 4
+    assert min(times) >= start + 30.0
+    assert max(times) <= start + 45.2
+    for one in managers:
+        await one.aclose()
 
 
 async def test_hopeless_early_renewals_pause_a_minute_and_fail_nobody(manager, strategy, clock):
@@ -204,6 +238,60 @@ async def test_a_wall_clock_that_jumps_ahead_renews_early_and_blocks_nobody(
     assert token_of(await manager.get()) == "token-1"
     await clock.advance(1.0)
     assert strategy.started == 2
+
+
+async def test_a_wall_clock_that_is_set_back_does_not_make_a_token_live_longer(
+    manager, strategy, clock
+):
+    clock.shift_wall(-24 * 3600.0)
+
+    await clock.advance(LIFE_S - EARLY_S)
+    assert manager.state is CredentialState.STALE
+    await clock.advance(EARLY_S)
+    assert manager.state is CredentialState.EXPIRED
+    waiter = asyncio.create_task(manager.get())
+    await clock.advance(1.0)
+    assert token_of(await waiter) == "token-2"
+
+
+async def test_a_machine_that_slept_does_not_use_a_token_that_expired_meanwhile(
+    manager, strategy, clock
+):
+    """Some monotonic clocks stand still during the sleep, and the wall clock does not."""
+    clock.shift_wall(LIFE_S)
+
+    assert manager.current is None
+    waiter = asyncio.create_task(manager.get())
+    await clock.advance(1.0)
+
+    assert token_of(await waiter) == "token-2"
+    assert manager.state is CredentialState.FRESH
+
+
+async def test_a_token_of_unknown_life_may_be_given_one(clock):
+    """Salesforce tells none, and ends sessions that nobody used for a while."""
+    strategy = ScriptedStrategy()
+    manager = CredentialManager(strategy, send=no_network, clock=clock, assumed_s=1000.0)
+    await manager.get()
+
+    seen = []
+    for passing_s in (799.0, 2.0, 200.0):
+        await clock.advance(passing_s)
+        seen.append(manager.state)
+
+    assert seen == [CredentialState.FRESH, CredentialState.STALE, CredentialState.EXPIRED]
+    await manager.aclose()
+
+
+async def test_a_known_life_counts_for_more_than_an_assumed_one(clock):
+    strategy = ScriptedStrategy(expires_in=LIFE_S)
+    manager = CredentialManager(strategy, send=no_network, clock=clock, assumed_s=10.0)
+    await manager.get()
+
+    await clock.advance(LIFE_S - EARLY_S - 1)
+
+    assert manager.state is CredentialState.FRESH
+    await manager.aclose()
 
 
 class Rotating:
