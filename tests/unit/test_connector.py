@@ -9,13 +9,14 @@ import pytest
 from sfconnect import Connector
 from sfconnect.errors import (
     ConfigurationError,
+    LoginRateLimited,
     NotFoundError,
     OutcomeUnknownError,
     PoolClosed,
     RequestTimeoutError,
     TooManyRequests,
 )
-from sfconnect.instrumentation import RequestFinished, TokenReplaced
+from sfconnect.instrumentation import LoginRateHigh, RequestFinished, TokenReplaced
 from sfconnect.limits import FixedLimiter
 from sfconnect.messages import Replay, Request, Response, Timeout
 from sfconnect.retry import RetryPolicy
@@ -44,7 +45,8 @@ def connect(fake_transport):
 
         options.setdefault("transport", fake_transport(handler or ok))
         options.setdefault("base_url", BASE)
-        return Connector.connect(ScriptedStrategy(instance_url=BASE), **options)
+        strategy = options.pop("strategy", None) or ScriptedStrategy(instance_url=BASE)
+        return Connector.connect(strategy, **options)
 
     return make
 
@@ -433,3 +435,44 @@ async def test_a_closed_connection_has_nothing_to_revoke(connect):
 
     with pytest.raises(PoolClosed):
         await api.revoke()
+
+
+async def test_closing_revokes_the_token_if_the_setting_says_so(connect, monkeypatch):
+    strategy = ScriptedStrategy(instance_url=BASE)
+    monkeypatch.setenv("SFCONNECT_REVOKE_ON_CLOSE", "yes")
+
+    async with connect(strategy=strategy) as api:
+        await api.get("/things")
+
+    assert strategy.revoked == ["token-1"]
+
+
+async def test_the_limits_of_logins_are_settings(connect, monkeypatch):
+    class Asking(ScriptedStrategy):
+        async def authenticate(self, context):
+            await context.send(Request("POST", "https://login.example.com/token"))
+            return await super().authenticate(context)
+
+    events: list[object] = []
+    api = connect(
+        strategy=Asking(instance_url=BASE), clock=FakeClock(), hooks=[events.append],
+        login_warning_per_hour=1, login_limit_per_hour=1,
+    )  # fmt: skip
+    async with api:
+        credentials = await api.credentials()
+
+        assert [one.logins for one in events if isinstance(one, LoginRateHigh)] == [1]
+        with pytest.raises(LoginRateLimited):
+            await api._manager.replace(credentials)
+
+
+async def test_the_life_of_tokens_is_a_setting(connect):
+    clock = FakeClock()
+    strategy = ScriptedStrategy(instance_url=BASE)
+    async with connect(strategy=strategy, clock=clock, token_lifetime_s=100) as api:
+        await api.credentials()
+        await clock.advance(101.0)
+
+        await api.credentials()
+
+    assert strategy.started == 2

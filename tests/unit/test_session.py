@@ -11,6 +11,8 @@ import pytest
 
 from sfconnect._types import Secret
 from sfconnect.auth.base import AuthContext, Credentials
+from sfconnect.auth.manager import CredentialManager
+from sfconnect.auth.store import MemoryStore
 from sfconnect.errors import (
     ApiError,
     AuthError,
@@ -25,11 +27,12 @@ from sfconnect.errors import (
     SessionExpiredError,
     TooManyRequests,
 )
-from sfconnect.instrumentation import QuotaSeen, RequestFinished
+from sfconnect.instrumentation import QuotaSeen, RequestFinished, TokenFailed
 from sfconnect.limits import FixedLimiter, Quota
 from sfconnect.messages import Replay, Request, Response, Timeout
 from sfconnect.retry import RetryBudget, RetryPolicy
 from sfconnect.service import HttpService
+from sfconnect.session import Session
 from sfconnect.testing import ScriptedStrategy
 
 BASE = "https://org.example.com"
@@ -265,6 +268,66 @@ async def test_a_second_refusal_is_an_error_and_nothing_more_is_sent(world, scri
 
     assert len(made.transport.requests) == 2
     assert made.strategy.started == 2
+
+
+async def test_a_call_replays_once_in_all_its_attempts(world, scripted):
+    made = world(scripted(401, ConnectError("No."), 401, 200))
+
+    with pytest.raises(SessionExpiredError):
+        await run(made, made.session.execute(GET))
+
+    assert made.transport.tokens == ["token-1", "token-2", "token-2"]
+
+
+async def test_an_attempt_after_a_fault_may_still_replay(world, scripted):
+    made = world(scripted(ConnectError("No."), 401, 200))
+
+    assert (await run(made, made.session.execute(GET))).status == 200
+    assert made.transport.tokens == ["token-1", "token-1", "token-2"]
+
+
+async def test_a_stream_replays_once_in_all_its_attempts(world, scripted):
+    made = world(scripted(401, ConnectError("No."), 401, 200))
+
+    with pytest.raises(SessionExpiredError):
+        await run(made, read(made.session))
+
+    assert made.transport.tokens == ["token-1", "token-2", "token-2"]
+
+
+async def test_nothing_is_sent_again_where_there_is_no_better_token(world, scripted):
+    """The login gave the same token once more, so asking a third time is no help."""
+    same = Credentials(Secret("same"), BASE)
+    made = world(
+        scripted(*[401] * 20), strategy=ScriptedStrategy(*[replace(same) for _ in range(20)])
+    )
+
+    for _ in range(3):
+        with pytest.raises(SessionExpiredError, match="A new token was refused too"):
+            await made.session.execute(GET)
+
+    assert made.strategy.started == 2
+    assert len(made.transport.requests) == 4
+
+
+class Explaining(HttpService):
+    """An API that knows why it refuses some tokens."""
+
+    def explain_refusal(self, request, response, credentials):
+        if request.path == "/strange" and credentials.access_token.reveal() == "token-1":
+            return AuthError("of another kind")
+        return None
+
+
+async def test_a_refusal_that_the_credentials_explain_causes_no_login(world, scripted):
+    made = world(scripted(401, 200, 401, 200), service=Explaining(BASE))
+
+    with pytest.raises(AuthError, match="of another kind"):
+        await made.session.execute(Request("GET", "/strange"))
+    await made.session.execute(GET)
+    await made.session.execute(GET)
+
+    assert made.transport.tokens == ["token-1", "token-1", "token-1", "token-2"]
 
 
 async def test_a_401_about_rights_is_not_the_tokens_fault(world, scripted):
@@ -977,3 +1040,61 @@ async def test_closing_ends_calls_that_back_off_when_they_come_back(world, scrip
     with pytest.raises(PoolClosed):
         await call
     assert len(made.transport.requests) == 1
+
+
+async def test_closing_leaves_the_session_on_the_server_alone(world):
+    made = world()
+    await made.session.execute(GET)
+
+    await made.session.aclose()
+
+    assert made.strategy.revoked == []
+
+
+async def test_closing_ends_the_session_on_the_server_if_that_is_asked_for(world):
+    made = world(revoke_on_close=True)
+    await made.session.execute(GET)
+
+    await made.session.aclose()
+    await made.session.aclose()
+
+    assert made.strategy.revoked == ["token-1"]
+
+
+async def test_closing_revokes_nothing_where_nobody_logged_in(world):
+    made = world(revoke_on_close=True)
+
+    await made.session.aclose()
+
+    assert made.strategy.revoked == []
+    assert made.strategy.started == 0
+
+
+@pytest.mark.parametrize("fault", [ConnectError("No."), TimeoutError()], ids=["refused", "late"])
+async def test_a_revocation_that_fails_is_an_event_and_the_rest_is_closed(world, fault):
+    class Stubborn(ScriptedStrategy):
+        async def revoke(self, context, credentials):
+            raise fault
+
+    made = world(strategy=Stubborn(), revoke_on_close=True)
+    await made.session.execute(GET)
+
+    await made.session.aclose()
+
+    assert isinstance(made.events[-1], TokenFailed)
+    assert (made.events[-1].reason, made.events[-1].error) == ("revoke", type(fault).__name__)
+    with pytest.raises(PoolClosed):
+        await made.manager.get()
+
+
+async def test_tokens_that_others_have_from_a_store_are_never_revoked_by_closing(
+    clock, fake_transport
+):
+    async def nowhere(request):
+        raise AssertionError
+
+    strategy = ScriptedStrategy()
+    manager = CredentialManager(strategy, send=nowhere, store=MemoryStore(), clock=clock)
+
+    with pytest.raises(ConfigurationError, match="revoke_on_close"):
+        Session(HttpService(BASE), strategy, manager, fake_transport(nowhere), revoke_on_close=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
 
 import pytest
@@ -102,12 +103,14 @@ async def manage(clock, store):
         await closing
 
 
-async def outcome(clock: FakeClock, work) -> Credentials | BaseException:
+async def outcome(
+    clock: FakeClock, work: Coroutine[None, None, Credentials]
+) -> Credentials | BaseException:
     """What comes of it, with enough time for all its tries."""
     task = asyncio.ensure_future(work)
     await clock.advance(30.0)
-    (result,) = await asyncio.gather(task, return_exceptions=True)
-    return result
+    assert task.done()
+    return task.exception() or task.result()
 
 
 def token_of(result: Credentials | BaseException) -> str:
@@ -262,7 +265,7 @@ class Overtaken(MemoryStore):
         self.reads += 1
         if self.reads == 2:
             record = await super().get(key)
-            await super().compare_and_swap(key, record and record.generation, self.theirs)
+            await super().compare_and_swap(key, record.generation if record else None, self.theirs)
         return await super().get(key)
 
 
@@ -314,7 +317,7 @@ async def test_stores_that_change_all_the_time_end_the_tries_all_the_same(manage
             past = clock.time() - 1
             stored = Credentials(token, "https://org", expires_at=past, refresh_token=token)
             record = await super().get(key)
-            await super().compare_and_swap(key, record and record.generation, stored)
+            await super().compare_and_swap(key, record.generation if record else None, stored)
             return await super().get(key)
 
     strategy = Rotating()

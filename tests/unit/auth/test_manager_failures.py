@@ -327,11 +327,10 @@ async def test_after_a_quiet_minute_the_next_refusal_is_taken_for_a_dead_token(
 
 
 async def test_many_calls_that_meet_one_dead_token_are_one_refusal(manager, strategy, clock):
-    credentials = await manager.get()
-    for _ in range(4):
-        refused = credentials
+    refused = await manager.get()
+    for number in range(2, 6):
         given = await asyncio.gather(*(manager.replace(refused) for _ in range(100)))
-        credentials = given[0]
+        assert {one.access_token.reveal() for one in given} == {f"token-{number}"}
+        refused = given[0]
 
     assert strategy.started == 5
-    assert len(set(map(id, given))) == 1

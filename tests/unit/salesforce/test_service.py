@@ -8,6 +8,7 @@ from sfconnect import Credentials, Secret
 from sfconnect.errors import (
     AccessDeniedError,
     ApiError,
+    AuthConfigurationError,
     ConfigurationError,
     MultipleMatchesError,
     NotFoundError,
@@ -248,6 +249,11 @@ def test_record_values_do_not_reach_a_message(template: str) -> None:
     assert "canary" not in repr(error.details)
 
 
+def comet(reason: str) -> list[dict[str, object]]:
+    """What CometD says to a handshake."""
+    return [{"successful": False, "ext": {"sfdc": {"failureReason": reason}}}]
+
+
 @pytest.mark.parametrize(
     ("status", "body", "dead"),
     [
@@ -265,6 +271,13 @@ def test_record_values_do_not_reach_a_message(template: str) -> None:
         (500, b"<a><f><faultcode>sf:INVALID_SESSION_ID</faultcode></f></a>", True),
         (500, b"", False),
         (404, fault("INVALID_SESSION_ID"), False),
+        (403, comet("401::Authentication invalid"), True),
+        (400, comet("401::Request requires authentication"), True),
+        (403, comet("403::Handshake denied"), False),
+        (403, b'{"failureReason": "401::x"}', False),
+        (403, b'["failureReason 401::"]', False),
+        (403, b'[{"ext": {}, "failureReason": "401::"}]', False),
+        (400, b"failureReason \xff", False),
     ],
 )
 def test_which_answers_mean_a_dead_token(status: int, body: object, dead: bool) -> None:
@@ -278,6 +291,48 @@ def test_a_token_without_the_api_scope_is_about_rights_and_says_what_to_change()
 
     assert type(error) is AccessDeniedError
     assert "scope 'api'" in str(error.hint)
+
+
+def test_an_app_that_may_not_talk_to_an_agent_says_what_to_change() -> None:
+    error = error_of(fault("X", "Connected app is not attached to Agent"), 401)
+
+    assert type(error) is AccessDeniedError
+    assert "connections" in str(error.hint)
+
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"
+
+
+GATEWAY, ORG = "https://api.salesforce.com", "https://acme.my.salesforce.com"
+
+
+@pytest.mark.parametrize(
+    ("instance_url", "path", "token", "answered", "explained"),
+    [
+        (GATEWAY, "/einstein/ai-agent/v1", "00Dx!a", (404, b""), True),
+        (f"{GATEWAY}/", "/einstein", "00Dx!a", (404, b" \n"), True),
+        ("https://test.api.salesforce.com", "/einstein", "00Dx!a", (404, b""), True),
+        (ORG, f"{GATEWAY}/x", "00Dx!a", (404, b""), True),
+        (GATEWAY, "/einstein", JWT, (404, b""), False),
+        (GATEWAY, "/einstein", "00Dx!a", (404, b"{}"), False),
+        (GATEWAY, "/einstein", "00Dx!a", (400, b""), False),
+        (ORG, "/einstein", "00Dx!a", (404, b""), False),
+        (f"{GATEWAY}.evil.example", "/x", "00Dx!a", (404, b""), False),
+    ],
+)
+def test_an_empty_404_of_the_gateway_is_explained_by_an_opaque_token(
+    instance_url: str, path: str, token: str, answered: tuple[int, bytes], explained: bool
+) -> None:
+    status, body = answered
+    used = Credentials(Secret(token), instance_url)
+
+    error = SERVICE.explain_refusal(Request("GET", path), response(body, status=status), used)
+
+    assert (error is not None) is explained
+    if error is not None:
+        assert type(error) is AuthConfigurationError
+        assert "JWT)-based access tokens" in (error.hint or "")
+        assert token not in str(error)
 
 
 def test_several_matches_of_an_external_id_are_listed() -> None:

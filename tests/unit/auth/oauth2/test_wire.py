@@ -337,6 +337,24 @@ def test_a_jwt_tells_its_own_expiry(token, expires_at):
     assert made.expires_at == expires_at
 
 
+@pytest.mark.parametrize("drift_s", [None, 0.0, 600.0, -600.0])
+def test_the_expiry_in_a_jwt_is_told_by_the_servers_clock(drift_s):
+    """A machine whose clock is 10 minutes late must use the token no 10 minutes longer."""
+    token = jwt_of({"exp": 1_700_000_900})
+
+    answered = TokenAnswer({"access_token": token}, drift_s)
+
+    made = credentials_from(answered, base_url="u", now=NOW)
+    assert made.expires_at == 1_700_000_900 - (drift_s or 0.0)
+
+
+@pytest.mark.parametrize("drift_s", [None, 600.0])
+def test_a_lifetime_needs_no_clock_but_the_own(drift_s):
+    answered = TokenAnswer({"access_token": "t", "expires_in": 100}, drift_s)
+
+    assert credentials_from(answered, base_url="u", now=NOW).expires_at == NOW + 100
+
+
 @given(st.text())
 def test_any_token_can_be_looked_at(token):
     assert jwt_expiry("eyJ" + token) is None or "." in token
