@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import re
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sfconnect._types import Secret
+from sfconnect.auth.pem import pem_block, pem_blocks
 from sfconnect.errors import AuthConfigurationError
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from sfconnect.auth.base import Signer
 
 MIN_BITS: Final = 2048
-_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _TIMES: Final = ("exp", "iat", "nbf")
 
 
@@ -119,7 +117,7 @@ def load_rsa_key(
     Raises:
         AuthConfigurationError: There is no usable key. The error never quotes the text.
     """
-    pem = _private_block(_repaired(text), source)
+    pem = _private_block(text, source)
     password = passphrase.reveal().encode() if passphrase else None
     needs_password = "ENCRYPTED" in pem
     if needs_password and password is None:
@@ -152,40 +150,21 @@ def _suitable(key: object, source: str) -> RSAPrivateKey:
     return key
 
 
-def _repaired(text: str) -> str:
-    text = text.strip().strip("'\"").lstrip("\ufeff").replace("\\r", "").replace("\\n", "\n")
-    if "-----BEGIN" in text:
-        return text
-    try:
-        decoded = base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return text
-    return decoded.decode("utf-8", "replace")
-
-
 def _private_block(text: str, source: str) -> str:
     """Find the private key among the blocks of a PEM file, with its lines restored."""
-    blocks = dict(_BLOCK.findall(text))
+    blocks = pem_blocks(text)
     label = next((label for label in blocks if label.endswith("PRIVATE KEY")), None)
     if label == "OPENSSH PRIVATE KEY":
         hint = "Convert a copy of it: ssh-keygen -p -m PEM -f KEY"
         raise _unusable(source, "is in OpenSSH's own form, not PEM.", "key-not-pem", hint)
     if label is not None:
-        return f"-----BEGIN {label}-----\n{_lines(blocks[label])}\n-----END {label}-----\n"
+        return pem_block(label, blocks[label])
     hint = "Give the private key, which begins with -----BEGIN PRIVATE KEY----- or the like."
     found = next(iter(blocks), None)
     if found is None:
         raise _unusable(source, "holds no PEM key.", "key-not-pem", hint)
     what = "a certificate" if "CERTIFICATE" in found else f"a {found.lower()}"
     raise _unusable(source, f"holds {what}, not the private key.", "key-not-private", hint)
-
-
-def _lines(body: str) -> str:
-    body = body.strip()
-    if "\n" in body:
-        return body
-    packed = "".join(body.split())
-    return "\n".join(packed[start : start + 64] for start in range(0, len(packed), 64))
 
 
 def _unusable(

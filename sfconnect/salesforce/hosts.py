@@ -25,6 +25,8 @@ _ORG_SUFFIXES: Final = (
     ".crmforce.mil",
     ".sfcrmproducts.cn",
 )
+# Lightning's own hosts under force.com have been brought to their My Domain before.
+_SITE_SUFFIXES: Final = (".site.com", ".force.com")
 _SHARED_HOSTS: Final = frozenset({"login.salesforce.com", "test.salesforce.com"})
 # Pods such as na139 and cs42; gs0 and gs1 are Salesforce's own pre-release logins.
 _INSTANCED: Final = re.compile(r"(?!gs\d)[a-z]{2,4}\d{1,4}\.(?:my\.)?salesforce\.com")
@@ -105,10 +107,11 @@ def is_shared_login(url: str) -> bool:
 def derive_audience(login_url: str) -> str:
     """Derive the audience of a signed assertion from a normalised login URL.
 
-    My Domain is no audience of its own: some orgs accept it and some do not. A site is.
+    My Domain is no audience of its own: some orgs accept it and some do not. A site is, on
+    Salesforce's hosts as on a domain of its owner.
     """
     host = host_of(login_url)
-    if host.endswith(".site.com"):
+    if host.endswith(_SITE_SUFFIXES) or not (is_org_host(host) or is_loopback(host)):
         return login_url
     if host == "gs1.salesforce.com" or ".gs1." in host:
         return _PRE_RELEASE_AUDIENCE

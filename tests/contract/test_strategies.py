@@ -64,6 +64,20 @@ class TestJwtBearerWithKeyFile(TokenEndpointConformance):
         )
 
 
+class TestJwtBearerWithEverything(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server, private_key):
+        return JwtBearer(
+            token_server.url,
+            "canary-id",
+            "ada@example.com",
+            private_key=private_key,
+            audience="https://test.salesforce.com",
+            user_claim="prn",
+            try_other_audience=True,
+        )
+
+
 class TestRefreshToken(TokenEndpointConformance):
     @pytest.fixture
     def strategy(self, token_server):

@@ -97,6 +97,8 @@ AUDIENCES = [
     (SANDBOX, TEST),
     ("https://acme.scratch.my.salesforce.com", TEST),
     (SITE, SITE),
+    ("https://acme.secure.force.com/portal", "https://acme.secure.force.com/portal"),
+    ("https://portal.example.com/members/s", "https://portal.example.com/members/s"),
     ("https://gs1.salesforce.com", "https://gs1.salesforce.com"),
 ]
 
