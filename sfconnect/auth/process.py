@@ -55,7 +55,7 @@ class ProcessCredentials:
     timeout_s: float = option(help="Seconds that the command may take.", default=60.0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "command", _split(self.command))
+        object.__setattr__(self, "command", split_command(self.command))
         if not self.timeout_s > 0:
             message = f"timeout_s must be more than 0, not {self.timeout_s:g}."
             raise ConfigurationError(message)
@@ -78,8 +78,12 @@ class ProcessCredentials:
         return read_credentials(answer.output, words[0], now=context.clock.time())
 
 
-def _split(command: str | Sequence[str]) -> tuple[str, ...]:
-    """Split a command as a shell would; a list is split already."""
+def split_command(command: str | Sequence[str], option: str = "command") -> tuple[str, ...]:
+    """Split a command as a shell would; a list is split already.
+
+    Raises:
+        ConfigurationError: It is no command; the error names the option.
+    """
     try:
         posix = os.name != "nt"
         words = shlex.split(command, posix=posix) if isinstance(command, str) else tuple(command)
@@ -87,7 +91,7 @@ def _split(command: str | Sequence[str]) -> tuple[str, ...]:
         words = ()
     if words and all(isinstance(word, str) for word in words) and words[0].strip():
         return tuple(words)
-    message = "command must be a command line, with its quotes closed, or a list of words."
+    message = f"{option} must be a command line, with its quotes closed, or a list of words."
     raise ConfigurationError(message)
 
 

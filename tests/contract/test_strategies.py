@@ -11,7 +11,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from sfconnect.auth import ApiKey, Basic, Chain, ProcessCredentials
 from sfconnect.auth.oauth2 import OAuth2ClientCredentials
-from sfconnect.salesforce.auth import AccessToken, ClientCredentials, JwtBearer, RefreshToken
+from sfconnect.salesforce.auth import (
+    AccessToken,
+    ClientCredentials,
+    JwtBearer,
+    RefreshToken,
+    TokenExchange,
+)
 from sfconnect.testing.conformance import StrategyConformance, TokenEndpointConformance
 from sfconnect.testing.rotation import RotationConformance
 
@@ -90,6 +96,39 @@ class TestRefreshTokenThatRotates(RotationConformance):
     @pytest.fixture
     def strategy(self, token_server):
         return RefreshToken(token_server.url, "canary-id", token_server.refresh_token)
+
+
+class TestTokenExchange(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return TokenExchange(
+            token_server.url,
+            "canary-id",
+            subject_token="canary subject token",
+            client_secret="canary secret/+&%",
+            actor_token="canary actor token",
+            token_handler="Github",
+        )
+
+
+class TestTokenExchangeOfAFile(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server, tmp_path):
+        path = tmp_path / "token"
+        path.write_text("canary token of a file\n")
+        return TokenExchange(
+            token_server.url, "canary-id", subject_token_file=path, subject_token_type="id_token"
+        )
+
+
+async def _renew() -> str:
+    return "canary renewed token"
+
+
+class TestAccessTokenWithRenewal(StrategyConformance):
+    @pytest.fixture
+    def strategy(self):
+        return AccessToken("https://acme.my.salesforce.com", "canary access token", renew=_renew)
 
 
 class TestAccessToken(StrategyConformance):

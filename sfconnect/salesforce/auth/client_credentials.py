@@ -23,15 +23,18 @@ from sfconnect.auth.oauth2.client_auth import (
 from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.options import coerce_secrets, option
 from sfconnect.auth.store import secrets_of
-from sfconnect.errors import AuthConfigurationError
-from sfconnect.salesforce.auth.hints import MY_DOMAIN
 from sfconnect.salesforce.auth.secret_rotation import (
     CLIENT_SECRET_NEXT,
     check_secrets,
     secret_of,
 )
-from sfconnect.salesforce.auth.token_endpoint import TOKEN_PATH, ask_for_token, revoke_token
-from sfconnect.salesforce.hosts import is_shared_login, login_base
+from sfconnect.salesforce.auth.token_endpoint import (
+    TOKEN_PATH,
+    ask_for_token,
+    refuse_shared_login,
+    revoke_token,
+)
+from sfconnect.salesforce.hosts import login_base
 
 CLIENT_AUTH: Final = ("body", "basic", "private_key_jwt")
 """Those that Salesforce's discovery document lists."""
@@ -76,10 +79,7 @@ class ClientCredentials:
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Log in; a login URL that cannot work is refused before the secret is sent."""
         facts = self._facts()
-        if is_shared_login(self.login_url):
-            message = f"Client credentials cannot log in at {facts.host}."
-            hint = MY_DOMAIN.format(host=facts.host)
-            raise AuthConfigurationError(message, hint=hint, docs_key="needs-my-domain")
+        refuse_shared_login(facts, "Client credentials")
         audience = self.login_url + TOKEN_PATH
         client = await authenticated_client(self, context, audience=audience)
         facts = replace(facts, secrets=(*facts.secrets, *client.secrets))

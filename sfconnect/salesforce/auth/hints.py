@@ -16,6 +16,8 @@ from sfconnect.errors import (
 
 CLIENT_CREDENTIALS: Final = frozenset({"client_credentials"})
 JWT: Final = frozenset({"jwt-bearer"})
+TOKEN_EXCHANGE: Final = "token-exchange"  # noqa: S105  # the name of a flow, not a secret
+SAML: Final = "saml-bearer"
 JWT_GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 MY_DOMAIN: Final = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sfconnect.auth.oauth2.exchange import exchange, revoke
 from sfconnect.auth.oauth2.wire import TokenAnswer, credentials_from, revoke_request, token_request
 from sfconnect.errors import AuthConfigurationError, AuthError
-from sfconnect.salesforce.auth.hints import RULES
+from sfconnect.salesforce.auth.hints import MY_DOMAIN, RULES
 from sfconnect.salesforce.auth.secret_rotation import with_next_secret
 from sfconnect.salesforce.hosts import is_shared_login, verify_instance_url
 
@@ -69,6 +69,18 @@ def _instance_url(answer: TokenAnswer, facts: LoginFacts) -> str:
         hint = "Set login_url to the org's My Domain."
         raise AuthConfigurationError(message, hint=hint, docs_key="no-instance-url")
     return facts.url
+
+
+def refuse_shared_login(facts: LoginFacts, flow: str) -> None:
+    """Refuse a flow that only the org's own host offers, before a secret is sent.
+
+    Raises:
+        AuthConfigurationError: The login host is one that all orgs share.
+    """
+    if is_shared_login(facts.url):
+        message = f"{flow} cannot log in at {facts.host}."
+        hint = MY_DOMAIN.format(host=facts.host)
+        raise AuthConfigurationError(message, hint=hint, docs_key="needs-my-domain")
 
 
 async def revoke_token(context: AuthContext, facts: LoginFacts, token: Secret) -> None:
