@@ -39,6 +39,10 @@ class Credentials:
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
 
+async def _as_before(_strategy: AuthStrategy, rejected: Credentials) -> Credentials:
+    return rejected
+
+
 @dataclass(frozen=True, slots=True)
 class AuthContext:
     """What a strategy may use while it logs in.
@@ -57,6 +61,9 @@ class AuthContext:
     clock: Clock = SYSTEM_CLOCK
     prompt: Callable[[str], Awaitable[str]] | None = None
     browser: Callable[[str], Awaitable[bool]] | None = None
+    replace_child: Callable[[AuthStrategy, Credentials], Awaitable[Credentials]] = _as_before
+    """Gives another strategy's credentials other than those that were refused, which are the
+    second argument; the same ones where there are no others. Of many callers one logs in."""
 
 
 @runtime_checkable

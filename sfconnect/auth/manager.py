@@ -117,6 +117,7 @@ class CredentialManager:
         self._context = AuthContext(
             send=self._send,
             child=self._child_credentials,
+            replace_child=self._replace_child_credentials,
             log=_log(),
             clock=clock,
             prompt=prompt,
@@ -287,6 +288,11 @@ class CredentialManager:
 
     async def _child_credentials(self, strategy: AuthStrategy) -> Credentials:
         return await self.child(strategy).get()
+
+    async def _replace_child_credentials(
+        self, strategy: AuthStrategy, rejected: Credentials
+    ) -> Credentials:
+        return await self.child(strategy).replace(rejected)
 
     def _notice_fork(self) -> None:
         """In a forked child, drop what belongs to the parent's threads and loops."""

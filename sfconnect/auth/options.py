@@ -18,6 +18,7 @@ from typing import (
 )
 
 from sfconnect._types import UNSET, Secret
+from sfconnect.auth.base import AuthStrategy
 from sfconnect.auth.secret_references import is_reference, refuse_reference
 from sfconnect.auth.secret_sources import read_secret
 from sfconnect.config import (
@@ -109,8 +110,15 @@ class OptionSpec:
         return self.default is UNSET
 
     @property
+    def takes_login(self) -> bool:
+        """Whether its value is another login, which a profile gives by its name."""
+        return AuthStrategy in _members(self.type)
+
+    @property
     def wanted(self) -> str:
         """What a value has to look like, in words."""
+        if self.takes_login:
+            return "a login, or the name of one whose options stand beside it"
         return one_of(self.choices) if self.choices else expected(self.type)
 
 
@@ -188,7 +196,8 @@ def coerce(spec: OptionSpec, value: Value) -> object:
     if value.form is not Form.PLAIN or (spec.secret and is_reference(value.raw)):
         value = Value(read_secret(spec.name, value), value.origin)
     result = convert(spec.type, value.raw, value.base)
-    if result is UNSET or not _is_chosen(spec.choices, result):
+    is_no_login = spec.takes_login and not isinstance(result, AuthStrategy | None)
+    if result is UNSET or is_no_login or not _is_chosen(spec.choices, result):
         raise _does_not_fit(spec, value)
     return Secret(result) if spec.secret and isinstance(result, str) else result
 

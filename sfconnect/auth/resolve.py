@@ -24,6 +24,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from sfconnect.auth.base_login import BaseLogin
 from sfconnect.auth.options import build, options_of, variables_of
 from sfconnect.auth.registry import STRATEGIES, Registry
 from sfconnect.auth.secret_references import is_reference
@@ -121,19 +122,21 @@ def _resolve_name(
     strategy_class = plugins.load(name)
     specs = options_of(strategy_class)
     own, common = option_families(specs), setting_families(setting_names())
+    base = BaseLogin.of(specs, places, plugins)
+    own = [*own, *base.families]
     _refuse_unknown(name, places.arguments, "argument", [*own, *common])
     if places.profile:
         known = [*own, *common, (Key(_AUTH_KEY, _AUTH_KEY),)]
         _refuse_unknown(name, places.profile.values, places.profile.origin, known)
-        _warn_of_open_secrets(places.profile, specs)
+        _warn_of_open_secrets(places.profile, [*specs, *base.specs])
     _warn_of_slips(places.environ, [*own, *common])
-    values, settings = places.collect(own), places.collect(common)
+    values, settings = places.collect(option_families(specs)), places.collect(common)
     return Resolved(
-        build(strategy_class, values, name=name),
+        build(strategy_class, base.fill(values), name=name),
         name,
         Settings.from_values(settings),
         origin,
-        _origins({**values, **settings}),
+        _origins({**base.values, **values, **settings}),
     )
 
 

@@ -14,6 +14,7 @@ from sfconnect.auth.oauth2 import OAuth2ClientCredentials
 from sfconnect.salesforce.auth import (
     AccessToken,
     ClientCredentials,
+    Data360,
     JwtBearer,
     RefreshToken,
     TokenExchange,
@@ -119,6 +120,12 @@ class TestTokenExchangeOfAFile(TokenEndpointConformance):
         return TokenExchange(
             token_server.url, "canary-id", subject_token_file=path, subject_token_type="id_token"
         )
+
+
+class TestData360(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return Data360(AccessToken(token_server.url, "canary token of the org"), "lab")
 
 
 async def _renew() -> str:

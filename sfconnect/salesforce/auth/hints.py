@@ -18,6 +18,8 @@ CLIENT_CREDENTIALS: Final = frozenset({"client_credentials"})
 JWT: Final = frozenset({"jwt-bearer"})
 TOKEN_EXCHANGE: Final = "token-exchange"  # noqa: S105  # the name of a flow, not a secret
 SAML: Final = "saml-bearer"
+DATA_360: Final = "data360"
+ONLY_DATA_360: Final = frozenset({DATA_360})
 JWT_GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 MY_DOMAIN: Final = (
@@ -217,6 +219,43 @@ RULES: Final = (
         "Enable the flow in the app's OAuth settings, and check that org-wide settings (Setup → "
         "OAuth and OpenID Connect Settings) do not block it.",
         "flow-not-enabled",
+    ),
+    # Data 360.
+    Rule(
+        "invalid_scope",
+        "",
+        AuthConfigurationError,
+        "Add the scopes of Data 360 to the app, such as cdp_query_api, cdp_ingest_api or "
+        "cdp_profile_api, beside api (Setup → External Client App → Settings → OAuth scopes); then "
+        "log in anew, and authorise anew where a user had consented.",
+        "no-data360-scope",
+        ONLY_DATA_360,
+    ),
+    Rule(
+        "not_found",
+        "",
+        AuthConfigurationError,
+        "The org has no Data 360: set it up (Setup → Data Cloud Setup), or log in to the org that "
+        "has it.",
+        "no-data360",
+        ONLY_DATA_360,
+    ),
+    Rule(
+        "",
+        "dataspace|data space",
+        AuthConfigurationError,
+        "Check dataspace, and that the user has it (Setup → Data Spaces).",
+        "no-dataspace",
+        ONLY_DATA_360,
+    ),
+    Rule(
+        "",
+        "subject token|session expired",
+        InvalidCredentialsError,
+        "Data 360 does not take the org's token: check that the base login is for this org, and "
+        "that the user has a Data 360 permission set.",
+        "base-token-refused",
+        ONLY_DATA_360,
     ),
     Rule("invalid_scope", "", AuthConfigurationError, _SCOPES, "no-valid-scopes"),
     Rule(
