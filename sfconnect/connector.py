@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio.to_thread
 
+from sfconnect.auth.base import NamesBaseUrl
 from sfconnect.auth.login_rate import LoginLimits
 from sfconnect.auth.manager import CredentialManager
 from sfconnect.auth.resolve import Resolved, resolve
@@ -126,13 +127,14 @@ class Connector:
             browser=browser,
         )
 
-    def _service(self, settings: Settings) -> Service:
+    def _service(self, resolved: Resolved) -> Service:
         """Make the service; a connector for one API overrides this."""
-        if settings.base_url is None:
+        base_url, login = resolved.settings.base_url, resolved.strategy
+        if base_url is None and not (isinstance(login, NamesBaseUrl) and login.names_base_url):
             message = "A Connector needs the base URL of its API."
             hint = "Give base_url='https://api.example.com'; for Salesforce use Salesforce.connect."
             raise ConfigurationError(message, hint=hint)
-        return HttpService(settings.base_url)
+        return HttpService(base_url)
 
     async def open(self) -> None:
         """Read the configuration and open the pool; the login comes with the first call.
@@ -147,7 +149,7 @@ class Connector:
     async def _open(self) -> None:
         # In a thread: profiles are files, and a secret may come from a command.
         resolved = await anyio.to_thread.run_sync(self._find)
-        service = self._service(resolved.settings)
+        service = self._service(resolved)
         transport = self._given_transport or _pool(resolved.settings)
         try:
             if isinstance(transport, ConnectionPool):

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
+from sfconnect.auth.oauth2.challenges import bearer_error
 from sfconnect.errors import (
     AccessDeniedError,
     ApiError,
@@ -71,6 +72,8 @@ class ExplainsRefusals(Protocol):
         ...
 
 
+_CHALLENGING = frozenset({400, 401, 403})
+"""Statuses that RFC 6750 §3.1 knows, or APIs use, to speak of a token."""
 _PLAIN_HTTP_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -180,26 +183,33 @@ def _seconds_between(start: str | None, end: str) -> float | None:
 _REFUSED_HINT = (
     "A new token was refused too: check that the login is for this API (audience, scopes)."
 )
+_SCOPE_HINT = "The token may not do this: ask for a further scope, or allow it for the app."
 
 
 class HttpService:
-    """A plain JSON API: errors by status, a token that dies with 401."""
+    """A plain JSON API: errors by status, a token that dies with 401.
+
+    Without a base URL of its own the API is where the login says that it is.
+    """
 
     quota_header: str | None = None
 
-    def __init__(self, base_url: str, *, headers: Mapping[str, str] | None = None) -> None:
-        self._base_url = checked_base_url(base_url)
-        self._origin = origin(self._base_url)
-        self.name = self._origin[1]
+    def __init__(
+        self, base_url: str | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._base_url = None if base_url is None else checked_base_url(base_url)
+        self.name = "the API" if self._base_url is None else origin(self._base_url)[1]
         self.headers: Mapping[str, str] = dict(headers or {})
 
-    def base_url(self, credentials: Credentials) -> str:  # the same whoever is logged in
-        """Return the configured base URL."""
-        return self._base_url
+    def base_url(self, credentials: Credentials) -> str:
+        """Return the configured base URL, else the one that the login gave."""
+        if self._base_url is not None:
+            return self._base_url
+        return checked_base_url(credentials.instance_url)
 
     def owns(self, url: str, credentials: Credentials) -> bool:
-        """Only the configured scheme, host and port get the token."""
-        return origin(url) == self._origin
+        """Only the base URL's scheme, host and port get the token."""
+        return origin(url) == origin(self.base_url(credentials))
 
     def decode_error(self, request: Request, response: Response) -> ApiError:
         """Make an error from the status; the body may hold personal data and is not quoted."""
@@ -207,13 +217,22 @@ class HttpService:
         error = status_error(response, f"{request.method} {place} answered {response.status}.")
         if self.token_is_dead(response):
             error.hint = _REFUSED_HINT
+        elif bearer_error(response) == "insufficient_scope":
+            error.hint = _SCOPE_HINT
         return error
 
     def token_is_dead(self, response: Response) -> bool:
-        """A 401 is about the token, unless it says that the scope is too small (RFC 6750 §3.1)."""
-        if response.status != HTTPStatus.UNAUTHORIZED:
+        """Ask the Bearer challenge, and else the status: a 401 is about the token.
+
+        Of the errors that a challenge names (RFC 6750 §3.1) only ``invalid_token`` is put right
+        by another login, whatever status an API sends it with; a scope that is too small is not.
+        """
+        if response.status not in _CHALLENGING:
             return False
-        return "insufficient_scope" not in response.headers.get("WWW-Authenticate", "")
+        error = bearer_error(response)
+        if error is None:
+            return response.status == HTTPStatus.UNAUTHORIZED
+        return error == "invalid_token"
 
     def read_quota(self, header: str) -> Sequence[Quota]:
         """Plain APIs tell no quota in a common form."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, runtime_checka
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
     from contextlib import AbstractAsyncContextManager
 
     from sfconnect._types import Secret
@@ -64,6 +64,8 @@ class AuthContext:
     replace_child: Callable[[AuthStrategy, Credentials], Awaitable[Credentials]] = _as_before
     """Gives another strategy's credentials other than those that were refused, which are the
     second argument; the same ones where there are no others. Of many callers one logs in."""
+    memo: MutableMapping[str, Any] = field(default_factory=dict, repr=False)
+    """Lives as long as the manager: for what a login may remember of the server, never secrets."""
 
 
 @runtime_checkable
@@ -117,6 +119,16 @@ class SupportsSigning(Protocol):
 
     def authorize(self, request: Request, credentials: Credentials) -> Request:
         """Return the request with the credentials on it; called for each attempt."""
+        ...
+
+
+@runtime_checkable
+class NamesBaseUrl(Protocol):
+    """A strategy whose credentials can tell where the API is: its connector needs no base URL."""
+
+    @property
+    def names_base_url(self) -> bool:
+        """Whether they do so with the options that it has."""
         ...
 
 

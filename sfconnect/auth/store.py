@@ -88,6 +88,9 @@ def _plain(value: object) -> Any:
 
 
 def _described(value: object) -> Any:
+    """What tells an object from others of its kind: its values, or the name of its key."""
+    if is_dataclass(value) and not hasattr(value, "sign"):
+        return {name: _plain(own) for name, own, secret in _options(value) if not secret}
     key_id = getattr(value, "key_id", None)
     return [f"{type(value).__module__}.{type(value).__qualname__}", key_id and str(key_id)]
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sfconnect._types import JsonValue
+    from sfconnect.auth.resolve import Resolved
     from sfconnect.call import Call
-    from sfconnect.config import Settings
     from sfconnect.messages import ParamValue, Replay
     from sfconnect.salesforce.identity import Identity, WhoAmI
     from sfconnect.salesforce.resources import Row
@@ -45,7 +45,8 @@ class Salesforce(Connector):
 
     _version = DEFAULT_API_VERSION
 
-    def _service(self, settings: Settings) -> Service:
+    def _service(self, resolved: Resolved) -> Service:
+        settings = resolved.settings
         if settings.base_url is not None:
             message = "Salesforce takes its host from the login; base_url has no meaning here."
             hint = "Give login_url or instance_url; base_url is for Connector.connect."

@@ -10,7 +10,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from sfconnect.auth import ApiKey, Basic, Chain, ProcessCredentials
-from sfconnect.auth.oauth2 import OAuth2ClientCredentials
+from sfconnect.auth.oauth2 import (
+    OAuth2ClientCredentials,
+    OAuth2JwtBearer,
+    OAuth2RefreshToken,
+)
 from sfconnect.salesforce.auth import (
     AccessToken,
     ClientCredentials,
@@ -195,4 +199,64 @@ class TestOAuth2ClientCredentialsWithEverything(TokenEndpointConformance):
             scope="read write",
             audience="https://api.example.com",
             base_url="https://api.example.com/v1",
+        )
+
+
+class TestOAuth2ClientCredentialsByAssertion(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server, private_key):
+        return OAuth2ClientCredentials(
+            token_server.url + "/token",
+            "canary-id",
+            client_auth="private_key_jwt",
+            private_key=private_key,
+            key_id="k1",
+            resource=("https://one.example.com", "https://two.example.com"),
+            token_params={"tenant": "acme"},
+        )
+
+
+class TestOAuth2RefreshToken(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return OAuth2RefreshToken(
+            token_server.url + "/token",
+            "canary-id",
+            "canary secret/+&%",
+            refresh_token="canary refresh token",
+        )
+
+
+class TestOAuth2RefreshTokenThatRotates(RotationConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return OAuth2RefreshToken(
+            token_server.url + "/token",
+            "canary-id",
+            refresh_token=token_server.refresh_token,
+            rotates_refresh_token=True,
+        )
+
+
+class TestOAuth2JwtBearer(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server, private_key):
+        return OAuth2JwtBearer(
+            token_server.url + "/token",
+            "sa@example.iam",
+            private_key=private_key,
+            scope_in="claim",
+            subject="ada@example.com",
+        )
+
+
+class TestOAuth2JwtBearerWithASecret(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server, private_key):
+        return OAuth2JwtBearer(
+            token_server.url + "/token",
+            "canary-id",
+            "canary secret/+&%",
+            private_key=private_key,
+            claims=("tenant=acme",),
         )

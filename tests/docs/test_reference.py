@@ -14,6 +14,7 @@ import pytest
 
 import sfconnect
 from sfconnect import errors, instrumentation
+from sfconnect.auth.oauth2 import PROVIDERS, ProviderProfile
 from sfconnect.auth.options import options_of
 from sfconnect.cli.app import root
 from sfconnect.config import setting_names
@@ -48,6 +49,16 @@ def test_every_login_and_its_required_options_are_described(point: metadata.Entr
 
     for option in options_of(point.load()):
         assert f"`{option.name}`" in row or not option.required
+
+
+def test_every_provider_and_every_member_of_one_is_described() -> None:
+    page = (DOCS / "reference/providers.md").read_text(encoding="utf-8")
+    known, members = page.partition("## Members")[::2]
+
+    assert {spec.name for spec in options_of(ProviderProfile)} == set(
+        re.findall(r"^\| `(\w+)` \|", members.partition("## How")[0], re.MULTILINE)
+    )
+    assert set(PROVIDERS) <= set(re.findall(r"`([\w-]+)`", known))
 
 
 def commands(group: click.Group, prefix: str = "") -> Iterator[str]:

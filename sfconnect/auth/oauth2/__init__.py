@@ -1,5 +1,17 @@
-"""OAuth 2.0 for any API: requests and answers, what refusals mean, client credentials."""
+"""OAuth 2.0 for any API: profiles of providers, discovery, requests and answers, and the grants."""
 
 from sfconnect.auth.oauth2.client_credentials import OAuth2ClientCredentials
+from sfconnect.auth.oauth2.jwt_bearer import OAuth2JwtBearer
+from sfconnect.auth.oauth2.provider import ProviderProfile
+from sfconnect.auth.oauth2.provider_options import ProviderOptions
+from sfconnect.auth.oauth2.providers import PROVIDERS
+from sfconnect.auth.oauth2.refresh_token import OAuth2RefreshToken
 
-__all__ = ["OAuth2ClientCredentials"]
+__all__ = [
+    "PROVIDERS",
+    "OAuth2ClientCredentials",
+    "OAuth2JwtBearer",
+    "OAuth2RefreshToken",
+    "ProviderOptions",
+    "ProviderProfile",
+]

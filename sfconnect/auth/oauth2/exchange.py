@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from sfconnect.auth.oauth2.refusals import LoginFacts, explain
-from sfconnect.auth.oauth2.wire import Refusal, TokenAnswer, read_answer, server_time
+from sfconnect.auth.oauth2.wire import AnswerMembers, Refusal, TokenAnswer, read_answer, server_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,16 +21,21 @@ _DEAD_TOKEN = frozenset({"invalid_token", "unsupported_token_type"})
 
 
 async def exchange(
-    context: AuthContext, request: Request, facts: LoginFacts, rules: Iterable[Rule] = ()
+    context: AuthContext,
+    request: Request,
+    facts: LoginFacts,
+    rules: Iterable[Rule] = (),
+    names: AnswerMembers | None = None,
 ) -> TokenAnswer:
-    """Send a token request.
+    """Send a token request; ``names`` say where the answer keeps what, if not as the standard.
 
     Raises:
         AuthError: The server refused; the first of the rules that matches says why.
         TransportError: No usable answer came.
     """
     response = await context.send(request)
-    answer, drift_s = read_answer(response), clock_drift(response, context.clock)
+    answer = read_answer(response, names or AnswerMembers())
+    drift_s = clock_drift(response, context.clock)
     if isinstance(answer, Refusal):
         raise explain(answer, replace(facts, drift_s=drift_s), rules)
     return replace(answer, drift_s=drift_s)

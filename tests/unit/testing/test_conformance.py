@@ -210,7 +210,7 @@ class Quoting(OAuth2ClientCredentials):
     """It puts the server's words into its errors as they are."""
 
     async def authenticate(self, context):
-        response = await context.send(Request("POST", self.token_url))
+        response = await context.send(Request("POST", str(self.token_url)))
         raise AuthError(response.text)
 
 
