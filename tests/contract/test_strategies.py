@@ -21,10 +21,12 @@ from sfconnect.salesforce.auth import (
     Data360,
     JwtBearer,
     RefreshToken,
+    SamlBearer,
     TokenExchange,
 )
 from sfconnect.testing.conformance import StrategyConformance, TokenEndpointConformance
 from sfconnect.testing.rotation import RotationConformance
+from tests.unit.salesforce.auth.assertions import assertion, confirmation
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,17 @@ class TestTokenExchangeOfAFile(TokenEndpointConformance):
         return TokenExchange(
             token_server.url, "canary-id", subject_token_file=path, subject_token_type="id_token"
         )
+
+
+class TestSamlBearer(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        recipient = f"{token_server.url}/services/oauth2/token"
+        text = assertion(
+            confirmations=confirmation(recipient, ends=None),
+            times='NotOnOrAfter="2100-01-01T00:00:00Z"',
+        )
+        return SamlBearer(token_server.url, assertion=text, username="ada@example.com")
 
 
 class TestData360(TokenEndpointConformance):

@@ -5,6 +5,7 @@ from sfconnect.salesforce.auth.client_credentials import ClientCredentials
 from sfconnect.salesforce.auth.data360 import Data360
 from sfconnect.salesforce.auth.jwt_bearer import JwtBearer
 from sfconnect.salesforce.auth.refresh_token import RefreshToken
+from sfconnect.salesforce.auth.saml_bearer import SamlBearer
 from sfconnect.salesforce.auth.token_exchange import TokenExchange
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "Data360",
     "JwtBearer",
     "RefreshToken",
+    "SamlBearer",
     "TokenExchange",
 ]
