@@ -99,7 +99,8 @@ class Connector:
             profile: Name of a profile in ``sfconnect.toml``.
             transport: A pool to share with other connections; it is not closed with this one.
                 Its settings are then its own.
-            store: Keeps tokens for other processes or the next start.
+            store: Keeps tokens for other processes or the next start; it wins over the setting
+                ``token_store``, which names one.
             limiter: Bounds the calls in flight.
             policy: How often and how far apart to retry.
             budget: Shared by connections whose retries should count together.
@@ -165,7 +166,7 @@ class Connector:
         self._manager = CredentialManager(
             resolved.strategy,
             send=transport.send,
-            store=self._store,
+            store=resolved.store if self._store is None else self._store,
             clock=self._clock,
             emitter=self._emitter,
             prompt=self._prompt,

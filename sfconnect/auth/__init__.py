@@ -15,8 +15,11 @@ from sfconnect.auth.base import (
     TokenStore,
 )
 from sfconnect.auth.chain import Chain
+from sfconnect.auth.file_store import FileStore
+from sfconnect.auth.locks import FileLock, run_to_its_end, state_folder
 from sfconnect.auth.options import OptionSpec, build, coerce_secrets, option, options_of
 from sfconnect.auth.process import ProcessCredentials
+from sfconnect.auth.records import credentials_from_json, credentials_to_json
 from sfconnect.auth.registry import (
     SECRETS,
     SIGNERS,
@@ -30,6 +33,7 @@ from sfconnect.auth.registry import (
 from sfconnect.auth.resolve import Resolved, resolve
 from sfconnect.auth.retirement import Retirement, RetirementWarning, warn_of_retirement
 from sfconnect.auth.static import ApiKey, Basic
+from sfconnect.auth.store import MemoryStore
 
 __all__ = [
     "PLUGIN_API",
@@ -43,6 +47,9 @@ __all__ = [
     "Basic",
     "Chain",
     "Credentials",
+    "FileLock",
+    "FileStore",
+    "MemoryStore",
     "OptionSpec",
     "PluginEntry",
     "PluginReport",
@@ -61,9 +68,13 @@ __all__ = [
     "TokenStore",
     "build",
     "coerce_secrets",
+    "credentials_from_json",
+    "credentials_to_json",
     "option",
     "options_of",
     "register",
     "resolve",
+    "run_to_its_end",
+    "state_folder",
     "warn_of_retirement",
 ]

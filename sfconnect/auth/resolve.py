@@ -25,6 +25,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from sfconnect.auth.base_login import BaseLogin
+from sfconnect.auth.chosen_store import ChosenStore, families_of_profile
 from sfconnect.auth.options import build, options_of, variables_of
 from sfconnect.auth.registry import STRATEGIES, Registry
 from sfconnect.auth.secret_references import is_reference
@@ -45,7 +46,7 @@ from sfconnect.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sfconnect.auth.base import AuthStrategy
+    from sfconnect.auth.base import AuthStrategy, TokenStore
     from sfconnect.auth.options import OptionSpec
     from sfconnect.config import Value
 
@@ -66,6 +67,8 @@ class Resolved:
     """What named the strategy, in words."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Where each option and setting came from, in words; those with their default are absent."""
+    store: TokenStore | None = None
+    """Where tokens are kept, if a setting says so."""
 
 
 def resolve(
@@ -108,11 +111,17 @@ def resolve(
 def _resolve_object(auth: AuthStrategy, places: Places) -> Resolved:
     _refuse_non_strategy(auth)
     label = type(auth).__name__
-    families = setting_families(setting_names())
-    _refuse_unknown(label, places.arguments, "argument", families)
-    settings = places.collect(families)
+    common = setting_families(setting_names())
+    settings = places.collect(common)
+    store = ChosenStore.of(settings, places)
+    _refuse_unknown(label, places.arguments, "argument", [*common, *store.families])
     return Resolved(
-        auth, label, Settings.from_values(settings), "argument auth", _origins(settings)
+        auth,
+        label,
+        Settings.from_values(settings),
+        "argument auth",
+        _origins({**settings, **store.values}),
+        store.build(),
     )
 
 
@@ -123,20 +132,23 @@ def _resolve_name(
     specs = options_of(strategy_class)
     own, common = option_families(specs), setting_families(setting_names())
     base = BaseLogin.of(specs, places, plugins)
-    own = [*own, *base.families]
-    _refuse_unknown(name, places.arguments, "argument", [*own, *common])
+    settings = places.collect(common)
+    store = ChosenStore.of(settings, places)
+    known = [*own, *base.families, *common, *store.families]
+    _refuse_unknown(name, places.arguments, "argument", known)
     if places.profile:
-        known = [*own, *common, (Key(_AUTH_KEY, _AUTH_KEY),)]
-        _refuse_unknown(name, places.profile.values, places.profile.origin, known)
-        _warn_of_open_secrets(places.profile, [*specs, *base.specs])
-    _warn_of_slips(places.environ, [*own, *common])
-    values, settings = places.collect(option_families(specs)), places.collect(common)
+        in_profile = [*known, (Key(_AUTH_KEY, _AUTH_KEY),), *families_of_profile(places.profile)]
+        _refuse_unknown(name, places.profile.values, places.profile.origin, in_profile)
+        _warn_of_open_secrets(places.profile, [*specs, *base.specs, *store.specs])
+    _warn_of_slips(places.environ, known)
+    values = places.collect(own)
     return Resolved(
         build(strategy_class, base.fill(values), name=name),
         name,
         Settings.from_values(settings),
         origin,
-        _origins({**base.values, **values, **settings}),
+        _origins({**base.values, **values, **settings, **store.values}),
+        store.build(),
     )
 
 

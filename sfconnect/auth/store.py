@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import asynccontextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -95,15 +95,17 @@ def _described(value: object) -> Any:
     return [f"{type(value).__module__}.{type(value).__qualname__}", key_id and str(key_id)]
 
 
+@dataclass(eq=False, repr=False)
 class MemoryStore:
-    """Keeps tokens in this process: for managers that should share a login.
+    """Keep tokens in this process: for connections that should share a login.
 
-    It may be used from several event loops in turn; its locks hold within one loop.
+    It may be used from several event loops; its locks hold within one of them, and of two loops
+    that log in at once each gets a token.
     """
 
     plugin_api: ClassVar[int] = PLUGIN_API
 
-    def __init__(self) -> None:
+    def __post_init__(self) -> None:
         self._records: dict[str, StoredToken] = {}
         self._locks: WeakValueDictionary[tuple[object, str], asyncio.Lock] = WeakValueDictionary()
 

@@ -56,6 +56,10 @@ class Settings:
     max_attempts: int = field(
         default=5, metadata=_about("Attempts of one call, the first included.", minimum=1)
     )
+    token_store: str | None = field(
+        default=None,
+        metadata=_about("Where tokens are kept for other processes: the name of a token store."),
+    )
     revoke_on_close: bool = field(
         default=False, metadata=_about("End the session on the server when the connection closes.")
     )

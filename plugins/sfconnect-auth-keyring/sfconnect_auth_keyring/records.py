@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from sfconnect import Secret
-from sfconnect.auth import Credentials, StoredToken
+from sfconnect.auth import StoredToken, credentials_from_json, credentials_to_json
 from sfconnect.errors import TokenStoreError
 
 if TYPE_CHECKING:
@@ -46,18 +44,18 @@ def encode(record: StoredToken) -> str:
     Raises:
         TokenStoreError: The credentials hold something that has no JSON form.
     """
-    document = {
-        "version": VERSION,
-        "generation": record.generation,
-        "credentials": _members(record.credentials),
-    }
-    return _json(document)
+    try:
+        credentials = credentials_to_json(record.credentials)
+    except ValueError as error:
+        message = f"Credentials cannot be kept: {error}."
+        raise TokenStoreError(message, docs_key="keyring-no-json") from error
+    return _json({"generation": record.generation, "credentials": credentials})
 
 
 def encode_index(index: Index) -> str:
     """Write what stands for the parts."""
     members = {"generation": index.generation, "parts": index.parts, "digest": index.digest}
-    return _json({"version": VERSION, **members})
+    return _json(members)
 
 
 def decode_head(text: str, place: str) -> StoredToken | Index:
@@ -90,31 +88,13 @@ def decode(text: str, index: Index, place: str) -> StoredToken:
     return record
 
 
-def _json(document: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(document, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError) as error:
-        message = f"Credentials cannot be kept: a member of `extra` has no JSON form ({error})."
-        raise TokenStoreError(message, docs_key="keyring-no-json") from error
+def _json(members: Mapping[str, Any]) -> str:
+    # ASCII alone: keyrings count and keep other characters in different ways.
+    return json.dumps({"version": VERSION, **members}, separators=(",", ":"))
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _members(credentials: Credentials) -> dict[str, Any]:
-    refresh = credentials.refresh_token
-    return {
-        "access_token": credentials.access_token.reveal(),
-        "instance_url": credentials.instance_url,
-        "token_type": credentials.token_type,
-        "issued_at": credentials.issued_at,
-        "expires_at": credentials.expires_at,
-        "refresh_token": None if refresh is None else refresh.reveal(),
-        "identity_url": credentials.identity_url,
-        "scopes": sorted(credentials.scopes),
-        "extra": dict(credentials.extra),
-    }
 
 
 def _index(document: Mapping[str, Any]) -> Index:
@@ -122,26 +102,8 @@ def _index(document: Mapping[str, Any]) -> Index:
 
 
 def _record(document: Mapping[str, Any]) -> StoredToken:
-    kept = document["credentials"]
-    refresh = kept["refresh_token"]
-    credentials = Credentials(
-        access_token=Secret(_text(kept["access_token"])),
-        instance_url=_text(kept["instance_url"]),
-        token_type=_text(kept["token_type"]),
-        issued_at=kept["issued_at"],
-        expires_at=kept["expires_at"],
-        refresh_token=None if refresh is None else Secret(_text(refresh)),
-        identity_url=kept["identity_url"],
-        scopes=frozenset(kept["scopes"]),
-        extra=MappingProxyType(dict(kept["extra"])),
-    )
+    credentials = credentials_from_json(document["credentials"])
     return StoredToken(credentials, int(document["generation"]))
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
 
 
 def _damaged(place: str) -> TokenStoreError:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from anyio import to_thread
 
-from sfconnect.auth import Credentials, StoredToken, option
-from sfconnect.errors import ConfigurationError, TokenStoreError
-from sfconnect_auth_keyring.locks import LockFile, default_folder
+from sfconnect.auth import (
+    Credentials,
+    FileLock,
+    StoredToken,
+    option,
+    run_to_its_end,
+    state_folder,
+)
+from sfconnect.errors import ConfigurationError
 from sfconnect_auth_keyring.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-_T = TypeVar("_T")
-
-_FIRST_PAUSE_S = 0.02
-_LONGEST_PAUSE_S = 0.5
+    from collections.abc import AsyncIterator, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class KeyringStore:
         Raises:
             TokenStoreError: The keyring cannot be written, or did not keep what it was given.
         """
-        return await _to_its_end(partial(self._swap, key, expected, credentials))
+        return await run_to_its_end(partial(self._swap, key, expected, credentials))
 
     async def delete(self, key: str) -> None:
         """Forget a record; a missing one is no error.
@@ -81,7 +81,7 @@ class KeyringStore:
         Raises:
             TokenStoreError: The keyring cannot be written.
         """
-        await _to_its_end(partial(self._delete, key))
+        await run_to_its_end(partial(self._delete, key))
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:
@@ -92,39 +92,28 @@ class KeyringStore:
         Raises:
             TokenStoreError: It did not become free in time, or the folder cannot be used.
         """
-        lock = LockFile(self._folder() / f"{key}.lock")
-        try:
-            await self._acquire(lock)
+        lock = FileLock(self._folder() / f"{key}.lock", setting="keyring_lock_dir")
+        async with lock.hold(self.keyring_lock_timeout_s):
             yield
-        finally:
-            lock.release()
-
-    async def _acquire(self, lock: LockFile) -> None:
-        pause_s = _FIRST_PAUSE_S
-        try:
-            async with asyncio.timeout(self.keyring_lock_timeout_s):
-                while not await _to_its_end(lock.try_acquire):
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-        except TimeoutError:
-            waited = f"{self.keyring_lock_timeout_s:g} s"
-            message = f"Another process has been logging in for {waited} and holds {lock.path}."
-            raise TokenStoreError(message, hint="See whether it hangs.") from None
 
     def _folder(self) -> Path:
-        return self.keyring_lock_dir or default_folder()
+        return self.keyring_lock_dir or state_folder("locks")
 
-    def _guard(self) -> LockFile:
-        # One for all records: some keyrings rewrite one file for any change.
-        return LockFile(self._folder() / "keyring.lock")
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """One process at a time, for all records: some keyrings rewrite one file for any change."""
+        limit_s = self.keyring_lock_timeout_s
+        guard = FileLock(self._folder() / "keyring.lock", setting="keyring_lock_dir")
+        with guard.hold_blocking(limit_s):
+            yield
 
     def _read(self, key: str) -> StoredToken | None:
-        with self._guard().held(self.keyring_lock_timeout_s):
+        with self._guarded():
             return Vault(self.keyring_service).read(key)
 
     def _swap(self, key: str, expected: int | None, credentials: Credentials) -> StoredToken | None:
         vault = Vault(self.keyring_service)
-        with self._guard().held(self.keyring_lock_timeout_s):
+        with self._guarded():
             stored = vault.read(key)
             if (stored.generation if stored else None) != expected:
                 return None
@@ -133,17 +122,5 @@ class KeyringStore:
         return record
 
     def _delete(self, key: str) -> None:
-        with self._guard().held(self.keyring_lock_timeout_s):
+        with self._guarded():
             Vault(self.keyring_service).delete(key)
-
-
-async def _to_its_end(work: Callable[[], _T]) -> _T:
-    """Do work in a thread; a caller who is cancelled hears of it when the work is done."""
-    task = asyncio.ensure_future(to_thread.run_sync(work))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # looked at, so that the loop does not complain of it
-        raise
