@@ -178,6 +178,8 @@ class Session:
                 raise self._refusal(request, answer, refused, _SPENT_BODY_HINT)
             replays.pop()
             answer, credentials = await exchange(request, credentials, number)
+            if not (isinstance(answer, Response) and self.service.token_is_dead(answer)):
+                self._manager.note_accepted()
         here = request
         for _ in range(_MAX_REDIRECTS):
             target = self._redirect_target(here, answer, credentials)

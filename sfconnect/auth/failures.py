@@ -71,7 +71,7 @@ class FailureMemory:
 
 
 class RefusalMemory:
-    """Notices that the API refuses one new token after the other.
+    """Notices that the API refuses one new token after the other, and accepts none of them.
 
     Then it is not about the token, but about rights or settings, and each call would cause a login
     that helps nobody.
@@ -101,3 +101,7 @@ class RefusalMemory:
         self._until = now + self._pause_s
         self._pause_s = min(self._pause_s * 2, NO_HELP_MAX_S)
         return False
+
+    def note_help(self) -> None:
+        """Note that a new token was accepted where the one before it was refused."""
+        self._in_a_row, self._pause_s, self._until = 0, NO_HELP_S, -inf

@@ -195,6 +195,10 @@ class CredentialManager:
         self._notice_fork()
         return await self._log_in_once("rejected", rejected)
 
+    def note_accepted(self) -> None:
+        """Note that the API took credentials from :meth:`replace`, so that they were a help."""
+        self._refusals.note_help()
+
     async def revoke(self) -> bool:
         """End the session on the server, and use it no more, here or from the store.
 

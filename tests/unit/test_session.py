@@ -310,6 +310,25 @@ async def test_nothing_is_sent_again_where_there_is_no_better_token(world, scrip
     assert len(made.transport.requests) == 4
 
 
+async def test_a_replay_that_succeeds_shows_that_logins_help(world, scripted):
+    """A token that is revoked before each call is replaced before each of them."""
+    made = world(scripted(*[401, 200] * 10))
+
+    for _ in range(10):
+        assert (await made.session.execute(GET)).status == 200
+
+    assert made.strategy.started == 11
+
+
+async def test_streams_show_it_too(world, scripted, stream_of):
+    made = world(scripted(*[401, stream_of(answer(200), [b"{}"])] * 10))
+
+    for _ in range(10):
+        assert await read(made.session) == b"{}"
+
+    assert made.strategy.started == 11
+
+
 class Explaining(HttpService):
     """An API that knows why it refuses some tokens."""
 

@@ -326,6 +326,18 @@ async def test_after_a_quiet_minute_the_next_refusal_is_taken_for_a_dead_token(
     assert strategy.started == 9
 
 
+async def test_new_tokens_that_the_api_accepts_are_a_help_however_often_they_die(
+    manager, strategy, clock
+):
+    """An org under test revokes them by the second."""
+    credentials = await manager.get()
+    for _ in range(20):
+        credentials = await manager.replace(credentials)
+        manager.note_accepted()
+
+    assert strategy.started == 21
+
+
 async def test_many_calls_that_meet_one_dead_token_are_one_refusal(manager, strategy, clock):
     refused = await manager.get()
     for number in range(2, 6):
