@@ -65,7 +65,8 @@ ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE JSON_PARSER_ERROR XML_PARSER_ERROR
 """
 _RIGHTS = """
 INSUFFICIENT_ACCESS INSUFFICIENT_ACCESS_OR_READONLY INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY
-API_DISABLED_FOR_ORG APEX_REST_SERVICES_DISABLED FUNCTIONALITY_NOT_ENABLED FORBIDDEN
+API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED APEX_REST_SERVICES_DISABLED
+FUNCTIONALITY_NOT_ENABLED FORBIDDEN
 PACKAGE_LICENSE_REQUIRED INVALID_OPERATION_WITH_EXPIRED_PASSWORD TXN_SECURITY_NO_ACCESS
 INVALID_LOGIN LOGIN_MUST_USE_SECURITY_TOKEN
 TXN_SECURITY_RUNTIME_EXCEPTION TRANSFER_REQUIRES_READ FEATURENOTENABLED
@@ -97,9 +98,13 @@ def _table() -> Mapping[str, Meaning]:
     return table | {code: _hinted(table[code], hint) for code, hint in _HINTS.items()}
 
 
+_NO_API = (
+    "Give the user the permission 'API Enabled' (Setup → Permission Sets → System Permissions); "
+    "the org's edition must include the API."
+)
 _HINTS = {
-    "API_DISABLED_FOR_ORG": "Give the user the permission 'API Enabled'; the org's edition must "
-    "include the API.",
+    "API_DISABLED_FOR_ORG": _NO_API,
+    "API_CURRENTLY_DISABLED": _NO_API,
     "INSUFFICIENT_ACCESS": "Give the user's profile or permission set access to the object.",
     "INVALID_FIELD_FOR_INSERT_UPDATE": "Leave the field out, or give the user edit access to it.",
     "INVALID_QUERY_LOCATOR": "The cursor is gone (they live two days); run the query again.",

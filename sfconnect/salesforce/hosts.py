@@ -31,6 +31,7 @@ _SHARED_HOSTS: Final = frozenset({"login.salesforce.com", "test.salesforce.com"}
 # Pods such as na139 and cs42; gs0 and gs1 are Salesforce's own pre-release logins.
 _INSTANCED: Final = re.compile(r"(?!gs\d)[a-z]{2,4}\d{1,4}\.(?:my\.)?salesforce\.com")
 _SANDBOX: Final = re.compile(r"\.(?:sandbox|scratch)\.my\.|^test\.|^cs\d+\.")
+_SANDBOX_NAME: Final = re.compile(r"[a-z0-9-]+--([a-z0-9]+)\.sandbox\.my\.")
 # Hosts of the user interface, and the My Domain that they belong to.
 _INTERFACES: Final = (
     (re.compile(r"\.lightning\.force\.com$"), ".my.salesforce.com"),
@@ -116,6 +117,12 @@ def derive_audience(login_url: str) -> str:
     if host == "gs1.salesforce.com" or ".gs1." in host:
         return _PRE_RELEASE_AUDIENCE
     return SANDBOX_AUDIENCE if _SANDBOX.search(host) else PRODUCTION_AUDIENCE
+
+
+def sandbox_name(login_url: str) -> str:
+    """The name of the sandbox whose My Domain or site this is; empty for other hosts."""
+    found = _SANDBOX_NAME.match(host_of(login_url))
+    return found[1] if found else ""
 
 
 def other_audience(audience: str) -> str:

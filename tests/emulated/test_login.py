@@ -253,7 +253,7 @@ async def test_a_dead_refresh_token_needs_a_new_authorisation(org, manage):
 async def test_an_app_without_a_run_as_user_says_where_to_set_one(org, manage):
     org.control.change_app(org.client_id, {"run_as": None})
 
-    assert "set Run As" in str(await failure(manage, client(org)))
+    assert "Set Run As" in str(await failure(manage, client(org)))
 
 
 async def test_a_hopeless_login_is_sent_once_for_many_callers(org, manage):

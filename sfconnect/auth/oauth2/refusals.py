@@ -21,7 +21,7 @@ from sfconnect.errors import (
 from sfconnect.instrumentation import redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sfconnect.auth.oauth2.wire import Refusal
 
@@ -43,6 +43,8 @@ class LoginFacts:
     other_audience: str = ""
     drift_s: float | None = None
     """Server's clock minus this machine's, where the answer told."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """Further words that hints of this login's own rules ask for."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Taken out of the server's words, in case it repeats what it was sent."""
 
@@ -66,6 +68,8 @@ class Rule:
 
     ``error`` is OAuth's code; empty matches all. ``pattern`` is searched in the description,
     without regard to case. ``grants`` and ``client_auth`` limit the rule; empty means all.
+    ``cause`` is a sentence, and may be empty where the server's own words say as much. ``hint``
+    says what to change; both may name facts of the login in braces, such as ``{host}``.
     """
 
     error: str
@@ -75,6 +79,7 @@ class Rule:
     key: str
     grants: frozenset[str] = frozenset()
     client_auth: str = ""
+    cause: str = ""
 
     def matches(self, refusal: Refusal, facts: LoginFacts) -> bool:
         """Whether the rule is about this refusal."""
@@ -119,22 +124,32 @@ OAUTH_RULES: Final = (
         "Check client_id and client_secret, and whether the server wants the secret in the body "
         "or as Basic (client_auth).",
         "invalid-client",
+        cause="The server does not know the app, or its secret is wrong.",
     ),
     Rule(
         "invalid_grant",
         "",
         ReauthorizationRequired,
-        "The refresh token is revoked, expired or used up: authorise the app again.",
+        "Authorise the app again.",
         "refresh-token-dead",
         REFRESH,
+        cause="The refresh token is revoked, expired or used up.",
     ),
-    Rule("invalid_grant", "", InvalidCredentialsError, "", "invalid-grant"),
+    Rule(
+        "invalid_grant",
+        "",
+        InvalidCredentialsError,
+        "Check what the login sends: user, assertion or token, and the clock.",
+        "invalid-grant",
+        cause="The server does not take what the login is made of.",
+    ),
     Rule(
         "unauthorized_client",
         "",
         AuthConfigurationError,
         "Allow this grant type for the app.",
         "grant-not-allowed",
+        cause="The app may not use this flow.",
     ),
     Rule(
         "unsupported_grant_type",
@@ -142,6 +157,7 @@ OAUTH_RULES: Final = (
         AuthConfigurationError,
         "Check the token URL, and that the server knows this grant type.",
         "grant-not-supported",
+        cause="The server does not have this flow.",
     ),
     Rule(
         "invalid_scope",
@@ -149,12 +165,31 @@ OAUTH_RULES: Final = (
         AuthConfigurationError,
         "Ask for scopes that the app has, or leave scope out.",
         "invalid-scope",
+        cause="The app lacks a scope that is asked for.",
     ),
-    Rule("access_denied", "", AppAccessDenied, "", "access-denied"),
-    Rule("temporarily_unavailable", "", TransientAuthError, "", "server-fault"),
-    Rule("server_error", "", TransientAuthError, "", "server-fault"),
-    Rule("slow_down", "", LoginRateLimited, "", "rate-limited"),
-    Rule("rate_limit_exceeded", "", LoginRateLimited, "", "rate-limited"),
+    Rule(
+        "access_denied",
+        "",
+        AppAccessDenied,
+        "Let the user, or an admin, allow the app.",
+        "access-denied",
+        cause="Somebody said no to the app.",
+    ),
+    *(
+        Rule(code, "", TransientAuthError, "", "server-fault", cause="It should pass soon.")
+        for code in ("temporarily_unavailable", "server_error")
+    ),
+    *(
+        Rule(
+            code,
+            "",
+            LoginRateLimited,
+            "Share one connection, or a token store, instead of logging in for each job.",
+            "rate-limited",
+            cause="Too many logins are sent.",
+        )
+        for code in ("slow_down", "rate_limit_exceeded")
+    ),
     Rule("", "", AuthConfigurationError, "", "refused"),
 )
 """What the codes of RFC 6749 §5.2 and §4.1.2.1 mean wherever nothing better is known."""
@@ -174,7 +209,8 @@ def explain(refusal: Refusal, facts: LoginFacts, rules: Iterable[Rule] = ()) -> 
     rule = next(r for r in (*rules, *OAUTH_RULES) if r.matches(refusal, facts))
     words = f"{refusal.error}: {refusal.description}" if refusal.description else refusal.error
     message = f"{facts.host} refused the {facts.grant} login: {words}{_who(facts)}."
-    return _error(rule.kind, message, refusal, hint=_filled(rule.hint, facts), key=rule.key)
+    cause, hint = (_filled(text, refusal, facts) for text in (rule.cause, rule.hint))
+    return _error(rule.kind, f"{message} {cause}".strip(), refusal, hint=hint, key=rule.key)
 
 
 def _fault_of_server(refusal: Refusal, facts: LoginFacts) -> AuthError | None:
@@ -217,15 +253,25 @@ def _who(facts: LoginFacts) -> str:
     return f" ({text})" if text else ""
 
 
-def _filled(hint: str, facts: LoginFacts) -> str:
+class _Words(dict[str, str]):
+    """Words for the braces of a text; what is not known has a word too."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
+
+
+def _filled(text: str, refusal: Refusal, facts: LoginFacts) -> str:
     drift = "an unknown number of" if facts.drift_s is None else f"{facts.drift_s:.0f}"
-    return hint.format(
+    words = _Words(
+        facts.details,
+        error_uri=refusal.error_uri or facts.details.get("error_uri", "the server's own page"),
         host=facts.host,
         username=facts.username or "the user",
         audience=facts.audience,
         other_audience=facts.other_audience,
         drift=drift,
     )
+    return text.format_map(words)
 
 
 def _error(

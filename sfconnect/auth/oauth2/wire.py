@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -20,6 +20,7 @@ from sfconnect._types import Secret
 from sfconnect.auth._authlib import revoke_body, token_body
 from sfconnect.auth.base import Credentials
 from sfconnect.auth.oauth2.challenges import bearer_error, challenges_of
+from sfconnect.auth.urls import shown
 from sfconnect.errors import ResponseError
 from sfconnect.instrumentation import redact
 from sfconnect.messages import Replay, Request
@@ -239,6 +240,8 @@ class Refusal:
     """The server's own words; the title of a page; the host that a redirect names."""
     request_id: str | None = None
     retry_after: float | None = None
+    error_uri: str = ""
+    """A page that says more, without its query; empty where the answer names none."""
 
 
 def read_answer(response: Response, names: AnswerMembers = _STANDARD) -> TokenAnswer | Refusal:
@@ -258,7 +261,8 @@ def read_answer(response: Response, names: AnswerMembers = _STANDARD) -> TokenAn
             return refused
         return _refusal(response, "other", description="It names neither a token nor an error.")
     description = str(members.get("error_description") or "")
-    return _refusal(response, "oauth", error=error, description=description)
+    refusal = _refusal(response, "oauth", error=error, description=description)
+    return replace(refusal, error_uri=_page(members.get("error_uri")))
 
 
 def _token_answer(members: Mapping[str, Any], names: AnswerMembers) -> TokenAnswer:
@@ -302,6 +306,13 @@ def _moment(value: object) -> float | None:
         except (ValueError, OverflowError):
             return None
     return _epoch(value)
+
+
+def _page(url: object) -> str:
+    """An address that may be shown to a person: https, and nothing that a query could carry."""
+    if not isinstance(url, str) or not url.startswith("https://") or not url.isprintable():
+        return ""
+    return shown(url)
 
 
 def _members(response: Response, token_name: str) -> Mapping[str, Any] | None:

@@ -8,11 +8,10 @@ from typing import ClassVar, TypeAlias
 
 from sfconnect._types import Secret
 from sfconnect.auth.base import AuthContext, Credentials
-from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.oauth2.wire import jwt_expiry
 from sfconnect.auth.options import as_secret, coerce_secrets, option
-from sfconnect.auth.store import secrets_of
 from sfconnect.errors import ConfigurationError, PluginError, ReauthorizationRequired
+from sfconnect.salesforce.auth.facts import login_facts
 from sfconnect.salesforce.auth.token_endpoint import revoke_token
 from sfconnect.salesforce.hosts import login_base
 
@@ -75,7 +74,7 @@ class AccessToken:
 
     async def revoke(self, context: AuthContext, credentials: Credentials) -> None:
         """End the session that the token stands for."""
-        facts = LoginFacts("access_token", self.instance_url, secrets=tuple(secrets_of(self)))
+        facts = login_facts(self, "access_token", self.instance_url)
         await revoke_token(context, facts, credentials.access_token)
 
 

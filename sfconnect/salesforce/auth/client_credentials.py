@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -22,7 +22,7 @@ from sfconnect.auth.oauth2.client_auth import (
 )
 from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.options import coerce_secrets, option
-from sfconnect.auth.store import secrets_of
+from sfconnect.salesforce.auth.facts import login_facts, with_secrets
 from sfconnect.salesforce.auth.secret_rotation import (
     CLIENT_SECRET_NEXT,
     check_secrets,
@@ -82,10 +82,14 @@ class ClientCredentials:
         refuse_shared_login(facts, "Client credentials")
         audience = self.login_url + TOKEN_PATH
         client = await authenticated_client(self, context, audience=audience)
-        facts = replace(facts, secrets=(*facts.secrets, *client.secrets))
         following = secret_of(self.client_secret_next)
         return await ask_for_token(
-            context, facts, "client_credentials", {}, client, next_secret=following
+            context,
+            with_secrets(facts, *client.secrets),
+            "client_credentials",
+            {},
+            client,
+            next_secret=following,
         )
 
     async def revoke(self, context: AuthContext, credentials: Credentials) -> None:
@@ -93,10 +97,10 @@ class ClientCredentials:
         await revoke_token(context, self._facts(), credentials.access_token)
 
     def _facts(self) -> LoginFacts:
-        return LoginFacts(
+        return login_facts(
+            self,
             "client_credentials",
             self.login_url,
             client_id=self.client_id,
             client_auth=self.client_auth,
-            secrets=tuple(secrets_of(self)),
         )

@@ -22,9 +22,9 @@ from sfconnect.auth.oauth2.exchange import clock_drift
 from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.options import coerce_secrets, option
 from sfconnect.auth.signing import sign_jwt
-from sfconnect.auth.store import secrets_of
 from sfconnect.errors import AuthError, ClockSkewError, ConfigurationError
 from sfconnect.messages import Request, Response
+from sfconnect.salesforce.auth.facts import login_facts, with_secrets
 from sfconnect.salesforce.auth.hints import JWT_GRANT_TYPE
 from sfconnect.salesforce.auth.token_endpoint import ask_for_token, revoke_token
 from sfconnect.salesforce.hosts import (
@@ -32,7 +32,6 @@ from sfconnect.salesforce.hosts import (
     SANDBOX_AUDIENCE,
     derive_audience,
     login_base,
-    other_audience,
 )
 
 if TYPE_CHECKING:
@@ -183,19 +182,17 @@ class JwtBearer:
             "exp": context.clock.time() + drift_s + LIFETIME_S,
         }
         assertion = await sign(claims)
-        facts = replace(facts, secrets=(assertion, *facts.secrets))
+        facts = with_secrets(facts, assertion)
         return await ask_for_token(context, facts, JWT_GRANT_TYPE, {"assertion": assertion})
 
     def _facts(self) -> LoginFacts:
-        audience = self.audience or derive_audience(self.login_url)
-        return LoginFacts(
+        return login_facts(
+            self,
             "jwt-bearer",
             self.login_url,
             client_id=self.client_id,
             username=self.username,
-            audience=audience,
-            other_audience=other_audience(audience),
-            secrets=tuple(secrets_of(self)),
+            audience=self.audience or derive_audience(self.login_url),
         )
 
 

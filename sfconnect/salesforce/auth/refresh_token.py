@@ -10,7 +10,7 @@ from sfconnect.auth.base import AuthContext, Credentials
 from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.oauth2.wire import Client
 from sfconnect.auth.options import as_secret, coerce_secrets, option
-from sfconnect.auth.store import secrets_of
+from sfconnect.salesforce.auth.facts import login_facts
 from sfconnect.salesforce.auth.secret_rotation import (
     CLIENT_SECRET_NEXT,
     check_secrets,
@@ -69,7 +69,10 @@ class RefreshToken:
         )
 
     def _facts(self, token: Secret) -> LoginFacts:
-        secrets = (token.reveal(), *secrets_of(self))
-        return LoginFacts(
-            "refresh_token", self.login_url, client_id=self.client_id, secrets=secrets
+        return login_facts(
+            self,
+            "refresh_token",
+            self.login_url,
+            client_id=self.client_id,
+            secrets=(token.reveal(),),
         )

@@ -10,13 +10,13 @@ from sfconnect._types import Secret
 from sfconnect.auth.base import AuthContext, Credentials
 from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.options import coerce_secrets, option
-from sfconnect.auth.store import secrets_of
 from sfconnect.auth.supplied import Source, Supply
 from sfconnect.errors import ConfigurationError
+from sfconnect.salesforce.auth.facts import login_facts
 from sfconnect.salesforce.auth.hints import SAML
 from sfconnect.salesforce.auth.saml_assertion import SamlAssertion, read_assertion
 from sfconnect.salesforce.auth.token_endpoint import TOKEN_PATH, ask_for_token, revoke_token
-from sfconnect.salesforce.hosts import derive_audience, login_base, other_audience
+from sfconnect.salesforce.hosts import derive_audience, login_base
 
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:saml2-bearer"
 
@@ -79,7 +79,7 @@ class SamlBearer:
 
     async def revoke(self, context: AuthContext, credentials: Credentials) -> None:
         """End the session in the org; the identity provider's goes on."""
-        facts = LoginFacts(SAML, self.login_url, secrets=tuple(secrets_of(self)))
+        facts = login_facts(self, SAML, self.login_url)
         await revoke_token(context, facts, credentials.access_token)
 
     def _check(self, assertion: SamlAssertion, now: float) -> None:
@@ -100,13 +100,12 @@ class SamlBearer:
         )
 
     def _facts(self, assertion: SamlAssertion, given: Secret) -> LoginFacts:
-        audience = next(iter(assertion.audiences), "")
-        return LoginFacts(
+        return login_facts(
+            self,
             SAML,
             self.login_url,
             client_id=assertion.issuer,
             username=assertion.name_id,
-            audience=audience,
-            other_audience=other_audience(derive_audience(self.login_url)),
-            secrets=(given.reveal(), assertion.encoded, *secrets_of(self)),
+            audience=next(iter(assertion.audiences), ""),
+            secrets=(given.reveal(), assertion.encoded),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -11,10 +11,10 @@ from sfconnect.auth.base import AuthContext, Credentials
 from sfconnect.auth.oauth2.refusals import LoginFacts
 from sfconnect.auth.oauth2.wire import Client
 from sfconnect.auth.options import coerce_secrets, option
-from sfconnect.auth.store import secrets_of
 from sfconnect.auth.supplied import Source, Supply
 from sfconnect.config import did_you_mean
 from sfconnect.errors import AuthConfigurationError, ConfigurationError
+from sfconnect.salesforce.auth.facts import login_facts, with_secrets
 from sfconnect.salesforce.auth.hints import TOKEN_EXCHANGE
 from sfconnect.salesforce.auth.secret_rotation import (
     CLIENT_SECRET_NEXT,
@@ -120,7 +120,7 @@ class TokenExchange:
         tokens = tuple(token.reveal() for token in (subject, actor) if token)
         credentials = await ask_for_token(
             context,
-            replace(facts, secrets=(*tokens, *facts.secrets)),
+            with_secrets(facts, *tokens),
             GRANT_TYPE,
             self._fields(subject, actor),
             Client(self.client_id, secret_of(self.client_secret)),
@@ -159,12 +159,7 @@ class TokenExchange:
         )
 
     def _facts(self) -> LoginFacts:
-        return LoginFacts(
-            TOKEN_EXCHANGE,
-            self.login_url,
-            client_id=self.client_id,
-            secrets=tuple(secrets_of(self)),
-        )
+        return login_facts(self, TOKEN_EXCHANGE, self.login_url, client_id=self.client_id)
 
 
 def _urn(option_name: str, kind: str) -> str:

@@ -125,7 +125,8 @@ def test_the_message_says_who_asked_whom_for_what():
 
     assert error.message == (
         "login.example.com refused the jwt-bearer login: invalid_grant: no way "
-        "(client_id 3MVG9a…, username ada@example.com, audience https://login.example.com)."
+        "(client_id 3MVG9a…, username ada@example.com, audience https://login.example.com). "
+        "The server does not take what the login is made of."
     )
 
 
