@@ -125,8 +125,9 @@ async def expiry(_: Effort) -> Table:
     rows = await logins.measure()
     return Table(
         "Logins per expiry",
-        "Against `sfconnect-emulator`, over sockets, logging in by client credentials; logins "
-        "are those that the emulator counted. Bar: 1 each.",
+        "Against `sfconnect-emulator`, over sockets, logging in by client credentials or, where "
+        "it says so, by a refresh token that the server changes with each use; logins are those "
+        "that the emulator counted. Processes share tokens by the file store. Bar: 1 each.",
         ["situation", "callers", "logins"],
         [[row.situation, str(row.callers), str(row.logins)] for row in rows],
     )

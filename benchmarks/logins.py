@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
 
+from benchmarks.login_processes import PROCESSES, crew
 from sfconnect import ClientCredentials, Salesforce
 
 CALLERS = 500
@@ -70,11 +72,13 @@ async def emulated_org() -> AsyncIterator[Org]:
 
 
 async def measure() -> list[Logins]:
-    """Cold start, a revoked token met at once, and one met over half a second."""
-    async with (
-        emulated_org() as org,
-        Salesforce.connect(org.auth(), max_connections=CALLERS) as client,
-    ):
+    """Cold starts, and revoked tokens met at once or over half a second; then by processes."""
+    async with emulated_org() as org:
+        return [*await _in_one_process(org), *await _in_several_processes(org)]
+
+
+async def _in_one_process(org: Org) -> list[Logins]:
+    async with Salesforce.connect(org.auth(), max_connections=CALLERS) as client:
         call = client.limits
 
         async def at_once() -> None:
@@ -93,6 +97,23 @@ async def measure() -> list[Logins]:
             await _count(org, "token revoked, all call at once", at_once, revoke=True),
             await _count(org, "token revoked, refusals spread over 0.5 s", spread, revoke=True),
         ]
+
+
+async def _in_several_processes(org: Org) -> list[Logins]:
+    """Four processes with one store of tokens in files; last with a token for one use."""
+    names = ("login_url", "client_id")
+    client = {name: org.facts[name] for name in (*names, "client_secret")}
+    refresh = {name: org.facts[name] for name in (*names, "refresh_token")}
+    rotate = {"rotate_refresh_tokens": True}
+    await org.control("PATCH", f"apps/{org.facts['client_id']}", rotate)
+    with TemporaryDirectory() as folder:
+        async with crew(client, Path(folder), CALLERS) as processes:
+            cold = await _count(org, f"{PROCESSES} processes, cold start", processes.call)
+        async with crew(refresh, Path(folder), CALLERS) as processes:
+            await processes.call()
+            situation = f"{PROCESSES} processes, token revoked, rotating refresh token"
+            revoked = await _count(org, situation, processes.call, revoke=True)
+    return [cold, revoked]
 
 
 async def _later(seconds: float, call: Callable[[], Awaitable[object]]) -> None:
