@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -203,3 +205,44 @@ async def test_a_kill_in_the_middle_of_a_long_life_is_told_to_the_others_too(org
     said = [await other.hear() for other in others]
 
     assert {one["error"] for one in said} == {"ReauthorizationRequired"}
+
+
+PROGRAM = """
+import asyncio
+from sfconnect import Salesforce
+
+async def main():
+    async with Salesforce.connect(profile="prod") as sf:
+        await sf.limits()
+        print(sf.stats().logins)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_profile_shares_its_login_between_programs_and_the_command_line(
+    org, tmp_path, folder
+):
+    profile = tmp_path / "sfconnect.toml"
+    facts = {**client(org), "auth": "client-credentials", "token_store": "file"}
+    lines = [f'{name} = "{text}"' for name, text in {**facts, "file_store_dir": "tokens"}.items()]
+    await asyncio.to_thread(profile.touch, 0o600)
+    await asyncio.to_thread(profile.write_text, "\n".join(["[profiles.prod]", *lines]))
+    environ = {name: text for name, text in os.environ.items() if "SFCONNECT" not in name}
+
+    async def run(*arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, cwd=tmp_path, env=environ, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0
+        return out.decode().strip()
+
+    command = ("-m", "sfconnect.cli", "--profile", "prod")
+    token = await run(*command, "auth", "token")
+    printed = await run("-c", PROGRAM)
+
+    assert printed == "0", "the program needed no login of its own"
+    assert await run(*command, "auth", "token") == token
+    assert logins(org) == 1
+    assert len(list(folder.glob("*.json"))) == 1

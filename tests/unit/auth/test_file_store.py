@@ -292,6 +292,16 @@ def test_a_folder_that_cannot_be_made_is_named(folder):
     assert str(folder) in error.message
 
 
+def test_what_is_no_file_can_be_neither_read_nor_removed(store, folder):
+    folder.mkdir(mode=0o700, parents=True)
+    (folder / f"{KEY}.json").mkdir(mode=0o700)
+
+    errors = [refused(store.get(KEY)), refused(store.delete(KEY))]
+
+    assert "cannot be read" in errors[0].message
+    assert "cannot be removed" in errors[1].message
+
+
 def test_left_out_the_folder_is_in_the_users_state(monkeypatch, tmp_path):
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
