@@ -316,6 +316,21 @@ async def test_a_redirected_login_is_not_followed(org, manage):
     assert "a redirect to sso.example.com, which is not followed" in str(error)
 
 
+BUSY = ["token request is already being processed", "expired authorization code"]
+
+
+@pytest.mark.parametrize("words", BUSY)
+async def test_a_refresh_token_that_is_in_use_elsewhere_is_tried_again(org, manage, words):
+    """The second text is what older instances of Salesforce say for the first."""
+    body = {"error": "invalid_grant", "error_description": words}
+    busy = {"type": "respond", "status": 400, "json": body}
+    org.control.add_faults([{"match": {**TOKEN_PATH, "times": 2}, "action": busy}])
+
+    assert await manage(refresher(org)).get()
+
+    assert org.control.statistics()["logins"] == {"refresh_token": 1}
+
+
 LOSE = {"match": {**TOKEN_PATH, "times": 1}, "action": {"type": "act-then-reset"}}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,6 +13,7 @@ import structlog
 
 from sfconnect._types import Secret
 from sfconnect.auth.base import AuthContext
+from sfconnect.auth.manager import CredentialManager, CredentialState
 from sfconnect.auth.oauth2 import OAuth2ClientCredentials
 from sfconnect.auth.oauth2.exchange import revoke
 from sfconnect.auth.oauth2.refusals import LoginFacts
@@ -24,7 +27,7 @@ from sfconnect.errors import (
     InvalidCredentialsError,
     TransientAuthError,
 )
-from sfconnect.testing import FakeTokenServer, ScriptedSender, answer
+from sfconnect.testing import FakeClock, FakeTokenServer, ScriptedSender, answer
 from sfconnect.testing.senders import text_of
 
 STRATEGY = OAuth2ClientCredentials("https://auth.example.com/oauth/token", "app", "s3cr3t")
@@ -159,3 +162,25 @@ async def test_any_api_is_a_configuration():
     assert login.path == "/token"
     assert (call.path, call.query) == ("/api/v1/things", "limit=100")
     assert call.headers["Authorization"].startswith("Bearer 00D")
+
+
+@pytest.mark.parametrize("ahead_s", [0, 3600, -3600])
+async def test_a_jwt_lives_as_long_as_the_server_meant_whatever_the_clocks_say(ahead_s):
+    """The token says its end by the server's clock, and the answer's Date tells that clock."""
+    clock = FakeClock(wall=1_700_000_000.0)
+    there = clock.time() + ahead_s
+    claims = base64.urlsafe_b64encode(b'{"exp": %d}' % (there + 1000)).decode().rstrip("=")
+    token = f"eyJhbGciOiJSUzI1NiJ9.{claims}.c2ln"
+    told = {"Date": formatdate(there, usegmt=True)}
+    sender = ScriptedSender(answer({"access_token": token}, headers=told))
+    manager = CredentialManager(STRATEGY, send=sender, clock=clock)
+    await manager.get()
+
+    seen = []
+    for passing_s in (799.0, 2.0, 198.0, 2.0):
+        await clock.advance(passing_s)
+        seen.append(manager.state)
+
+    fresh, stale, expired = CredentialState
+    assert seen == [fresh, stale, stale, expired]
+    await manager.aclose()
