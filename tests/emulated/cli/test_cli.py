@@ -127,9 +127,7 @@ def test_logins_are_listed_with_their_options(here: Command) -> None:
 
     assert "client-credentials" in table
     secret = next(
-        option
-        for option in known["client-credentials"]["options"]
-        if option["name"] == "client_secret"
+        option for option in known["refresh-token"]["options"] if option["name"] == "refresh_token"
     )
     assert (secret["secret"], secret["required"], secret["default"]) == (True, True, None)
 
