@@ -15,6 +15,8 @@ from sfconnect_emulator.oauth.apps import ConnectedApp
 from sfconnect_emulator.oauth.devices import POLL_INTERVAL_S, DeviceRequest
 from sfconnect_emulator.oauth.errors import OAuthError
 from sfconnect_emulator.oauth.people import Person
+from sfconnect_emulator.oauth.state import DATA360_TOKEN_LIFE_S
+from sfconnect_emulator.oauth.trusted_issuers import TrustedIssuer
 
 
 class Control:
@@ -36,6 +38,7 @@ class Control:
         instance.tokens.ttl_s = instance.settings.token_ttl_s
         instance.capacity = Capacity()
         instance.authorization.state.devices.interval_s = POLL_INTERVAL_S
+        instance.authorization.state.data360_token_life_s = DATA360_TOKEN_LIFE_S
 
     def add_faults(self, rules: object) -> int:
         """Put rules behind those in force: ``Rule`` values, or what JSON gives for them.
@@ -148,6 +151,26 @@ class Control:
     def set_device_interval(self, seconds: float) -> None:
         """Set how long devices have to wait between two questions, for codes issued from now on."""
         self._instance.authorization.state.devices.interval_s = seconds
+
+    def trusted_issuers(self) -> tuple[TrustedIssuer, ...]:
+        """The identity providers whose tokens can be exchanged; the first is the default."""
+        return tuple(self._instance.authorization.state.issuers)
+
+    def trust_issuer(self, issuer: TrustedIssuer) -> None:
+        """Take the tokens of an identity provider in exchange, or change what is known of it."""
+        self._instance.authorization.state.issuers.add(issuer)
+
+    def distrust_issuer(self, handler: str) -> None:
+        """Take the tokens of a provider no longer.
+
+        Raises:
+            KeyError: no handler has this name.
+        """
+        self._instance.authorization.state.issuers.remove(handler)
+
+    def set_data360_token_life(self, seconds: int) -> None:
+        """Set how long tokens for Data 360 live, for those issued from now on."""
+        self._instance.authorization.state.data360_token_life_s = seconds
 
     def statistics(self) -> dict[str, object]:
         """Counts of requests, logins, rows and faults since the start or the last reset."""

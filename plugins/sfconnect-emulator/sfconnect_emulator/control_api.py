@@ -15,6 +15,7 @@ from sfconnect_emulator.data.errors import ApiError
 from sfconnect_emulator.faults import FaultFileError, parse_rules
 from sfconnect_emulator.oauth.apps import ConnectedApp
 from sfconnect_emulator.oauth.devices import DeviceRequest
+from sfconnect_emulator.oauth.trusted_issuers import TrustedIssuer
 from sfconnect_emulator.rendering import json_answer
 from sfconnect_emulator.wire import Request, Response
 
@@ -67,6 +68,10 @@ class _DeviceInterval(msgspec.Struct, forbid_unknown_fields=True):
     seconds: Annotated[float, msgspec.Meta(ge=0)]
 
 
+class _Data360Ttl(msgspec.Struct, forbid_unknown_fields=True):
+    seconds: Annotated[int, msgspec.Meta(ge=0)]
+
+
 class ControlApi:
     """Answer requests under ``/__control__``; they are neither counted nor delayed."""
 
@@ -91,7 +96,14 @@ class ControlApi:
             ("GET", "devices"): lambda _: [_shown_device(one) for one in control.devices()],
             ("POST", "devices"): self._answer_device,
             ("POST", "device-interval"): self._device_interval,
+            ("GET", "token-issuers"): lambda _: control.trusted_issuers(),
+            ("POST", "token-issuers"): self._trust_issuer,
+            ("POST", "data360-ttl"): self._data360_ttl,
             ("GET", "apps"): lambda _: [_shown(app) for app in control.apps()],
+        }
+        self._named: dict[tuple[str, str], Callable[[Request], object]] = {
+            ("PATCH", "apps"): self._change_app,
+            ("DELETE", "token-issuers"): self._distrust_issuer,
         }
 
     def handle(self, request: Request) -> Response:
@@ -112,14 +124,17 @@ class ControlApi:
 
     def _find(self, request: Request) -> Callable[[Request], object] | None:
         steps = request.segments[1:]
-        if request.method == "PATCH" and steps[:1] == ("apps",) and len(steps) == 2:  # noqa: PLR2004 - apps, id
-            return self._change_app
+        if len(steps) == 2:  # noqa: PLR2004 - kind of thing, name
+            named = self._named.get((request.method, steps[0]))
+            if named is not None:
+                return named
         return self._operations.get((request.method, *steps))
 
     def _index(self, request: Request) -> object:
         del request
         names = [f"{method} /{'/'.join(steps)}" for method, *steps in self._operations]
-        return {"operations": [*names, "PATCH /apps/{client_id}"]}
+        named = [f"{method} /{kind}/{{name}}" for method, kind in self._named]
+        return {"operations": [*names, *named]}
 
     def _reset(self, request: Request) -> object:
         del request
@@ -198,6 +213,20 @@ class ControlApi:
         self._control.set_device_interval(asked.seconds)
         return {"seconds": asked.seconds}
 
+    def _trust_issuer(self, request: Request) -> object:
+        issuer = msgspec.json.decode(request.body, type=TrustedIssuer)
+        self._control.trust_issuer(issuer)
+        return issuer
+
+    def _distrust_issuer(self, request: Request) -> object:
+        self._control.distrust_issuer(request.segments[2])
+        return {}
+
+    def _data360_ttl(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body, type=_Data360Ttl)
+        self._control.set_data360_token_life(asked.seconds)
+        return asked
+
     def _change_app(self, request: Request) -> object:
         changes = msgspec.json.decode(request.body, type=dict[str, object])
         return _shown(self._control.change_app(request.segments[2], changes))
@@ -230,12 +259,15 @@ def _shown(app: ConnectedApp) -> dict[str, object]:
         "admin_approval": app.admin_approval,
         "rotate_refresh_tokens": app.rotate_refresh_tokens,
         "require_secret_for_refresh": app.require_secret_for_refresh,
+        "require_secret_for_exchange": app.require_secret_for_exchange,
         "refresh_token_idle_s": app.refresh_token_idle_s,
         "refresh_token_life_s": app.refresh_token_life_s,
         "max_assertion_s": app.max_assertion_s,
         "callbacks": app.callbacks,
         "require_pkce": app.require_pkce,
         "require_secret": app.require_secret,
+        "jwt_access_tokens": app.jwt_access_tokens,
+        "jwt_access_token_life_s": app.jwt_access_token_life_s,
     }
 
 

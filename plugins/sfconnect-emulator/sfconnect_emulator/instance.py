@@ -20,6 +20,7 @@ from sfconnect_emulator.oauth.apps import AppRegistry, ConnectedApp
 from sfconnect_emulator.oauth.people import Directory
 from sfconnect_emulator.oauth.server import AuthorizationServer
 from sfconnect_emulator.oauth.tokens import TokenBook
+from sfconnect_emulator.oauth.trusted_issuers import DEFAULT_HANDLER, DEFAULT_ISSUER, TrustedIssuer
 from sfconnect_emulator.recent import RecentItems
 from sfconnect_emulator.schema import standard_schema
 from sfconnect_emulator.schema.types import Schema
@@ -65,11 +66,11 @@ class Instance:
     @property
     def base_url(self) -> str:
         """Where the org answers; empty until a door has opened."""
-        return self.authorization.base_url
+        return self.authorization.state.base_url
 
     def answer_at(self, base_url: str) -> None:
         """Tell the org its URL, which tokens, identities and audiences are made of."""
-        self.authorization.base_url = base_url.rstrip("/")
+        self.authorization.state.signer.issuer = base_url.rstrip("/")
 
     @property
     def schema(self) -> Schema:
@@ -94,6 +95,9 @@ def open_instance(settings: Settings, keys: KeyPair, clock: Clock | None = None)
     authorization = AuthorizationServer(apps, tokens, directory, clock, statistics)
     authorization.state.accounts.set(
         org.user.username, Account(registration.password, registration.security_token)
+    )
+    authorization.state.issuers.add(
+        TrustedIssuer(DEFAULT_HANDLER, DEFAULT_ISSUER, registration.keys.certificate)
     )
     tokens.approve(
         registration.client_id,

@@ -467,7 +467,7 @@ class TestCode:
         body = answer.json()
         probe.access_token = body["access_token"]
         assert answer.status == 200
-        assert body["scope"] == "api refresh_token web"
+        assert body["scope"] == "api cdp_query_api openid refresh_token web"
         assert (await probe.get("/limits")).status == 200
         assert org.control.statistics()["logins"] == {"authorization_code": 1}
 

@@ -71,7 +71,7 @@ class TestGoodAssertion:
     async def test_gives_the_scopes_of_the_app_and_no_refresh_token(self, probe: Probe) -> None:
         body = (await ask(probe, signed(probe.org))).json()
 
-        assert body["scope"] == "api refresh_token web"
+        assert body["scope"] == "api cdp_query_api openid refresh_token web"
         assert "refresh_token" not in body
 
     @pytest.mark.parametrize("audience", [LOGIN, "https://test.salesforce.com", "own", "own/"])
@@ -219,7 +219,7 @@ class TestBadAssertion:
 
         await ask(probe, signed(probe.org, jti="new"))
 
-        assert len(probe.org.instance.authorization.grants._seen_jwt_ids) == 1
+        assert len(probe.org.instance.authorization.state.replays) == 1
 
     async def test_without_subject(self, probe: Probe) -> None:
         assert await refusal(probe, signed(probe.org, sub=None)) == INVALID

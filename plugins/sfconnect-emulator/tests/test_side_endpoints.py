@@ -80,7 +80,7 @@ class TestIntrospect:
         now, org = int(clock.time()), probe.org.instance.org
         assert body == {
             "active": True,
-            "scope": "api",
+            "scope": "api cdp_query_api openid",
             "client_id": probe.org.client_id,
             "username": probe.org.username,
             "sub": f"{probe.org.login_url}/id/{org.org_id}/{org.user.id}",
@@ -221,8 +221,18 @@ class TestDiscovery:
             path = body[name].removeprefix(probe.org.login_url)
             assert (await probe.send("POST", path)).status in {400, 403}
 
-    async def test_lists_no_keys_because_no_id_tokens_are_issued(self, probe: Probe) -> None:
-        assert (await probe.send("GET", "/id/keys")).json() == {"keys": []}
+    async def test_lists_the_public_half_of_one_key(self, probe: Probe) -> None:
+        (key,) = (await probe.send("GET", "/id/keys")).json()["keys"]
+
+        assert set(key) == {"kty", "n", "e", "kid", "alg", "use"}
+        assert (key["kty"], key["alg"], key["use"]) == ("RSA", "RS256", "sig")
+
+    async def test_lists_what_the_token_endpoint_takes(self, probe: Probe) -> None:
+        body = (await probe.send("GET", "/.well-known/openid-configuration")).json()
+
+        assert "private_key_jwt" in body["token_endpoint_auth_methods_supported"]
+        assert body["code_challenge_methods_supported"] == ["S256"]
+        assert {"authorization_code", "client_credentials"} <= set(body["grant_types_supported"])
 
     async def test_paths_of_nothing_answer_404_with_a_page(self, probe: Probe) -> None:
         answer = await probe.send("GET", "/services/oauth2/nothing")

@@ -271,7 +271,7 @@ class TestRefreshToken:
 
         assert first.status == second.status == 200
         assert "refresh_token" not in first.json()
-        assert first.json()["scope"] == "api refresh_token web"
+        assert first.json()["scope"] == "api cdp_query_api openid refresh_token web"
 
     async def test_checks_a_secret_that_is_sent_although_none_is_needed(self, probe: Probe) -> None:
         answer = await by_refresh(probe, probe.org.refresh_token, client_secret="wrong")

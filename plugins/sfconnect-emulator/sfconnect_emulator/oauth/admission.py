@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sfconnect_emulator.clock import Clock
 from sfconnect_emulator.oauth.approvals import Approvals
 from sfconnect_emulator.oauth.apps import ConnectedApp
 from sfconnect_emulator.oauth.errors import access_denied, inactive_user, invalid_grant
 from sfconnect_emulator.oauth.people import Directory, Person
-from sfconnect_emulator.oauth.tokens import Session, TokenBook
+from sfconnect_emulator.oauth.signing import OrgSigner
+from sfconnect_emulator.oauth.tokens import Session, SignedToken, TokenBook
 
 LOGIN_WINDOW_S = 3600
 LOGINS_PER_HOUR = 3600
@@ -24,18 +25,23 @@ class Granted:
     session: Session
     app: ConnectedApp
     refresh_token: str | None = field(default=None, repr=False)
+    id_token: str | None = field(default=None, repr=False)
+    issued_token_type: str | None = None
     finished: Callable[[], None] | None = None
 
 
 class Admission:
     """Policies between a user who is known and the session that an app opens for him."""
 
-    def __init__(self, tokens: TokenBook, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, tokens: TokenBook, directory: Directory, clock: Clock, signer: OrgSigner
+    ) -> None:
         self.logins_per_hour = LOGINS_PER_HOUR
         self.approvals = Approvals()
         self._tokens = tokens
         self._directory = directory
         self._clock = clock
+        self._signer = signer
         self._logins: dict[str, deque[float]] = {}
 
     def approved_user(self, app: ConnectedApp, username: str) -> Person:
@@ -84,19 +90,42 @@ class Admission:
             OAuthError: the user has logged in too often within an hour.
         """
         self._count_login(user)
-        session = self._tokens.open(app.client_id, user.user_id, user.username, scope, family)
+        session = self._tokens.open(
+            *(app.client_id, user.user_id, user.username, scope, family),
+            signed=self._signed(app, user, scope),
+        )
         return Granted(session, app, refresh_token)
 
-    def open_renewable(self, app: ConnectedApp, user: Person, scope: str) -> Granted:
+    def open_renewable(
+        self, app: ConnectedApp, user: Person, scope: str, nonce: str | None = None
+    ) -> Granted:
         """Open a session after a user's consent, with a refresh token if the scope has it."""
         self.approvals.record(app.client_id, user.user_id, scope.split())
-        if "refresh_token" not in scope.split():
-            return self.open(app, user, scope)
-        grant = self._tokens.approve(app.client_id, user.user_id, user.username, scope)
-        return self.open(app, user, scope, grant.family, grant.current)
+        if "refresh_token" in scope.split():
+            grant = self._tokens.approve(app.client_id, user.user_id, user.username, scope)
+            granted = self.open(app, user, scope, grant.family, grant.current)
+        else:
+            granted = self.open(app, user, scope)
+        return self.with_id_token(granted, nonce)
+
+    def with_id_token(self, granted: Granted, nonce: str | None = None) -> Granted:
+        """Add an ID token to a grant of a user who was there, if its scope wants one."""
+        session = granted.session
+        if "openid" not in session.scope.split():
+            return granted
+        made = self._signer.id_token(session.client_id, session.user_id, session.token, nonce)
+        return replace(granted, id_token=made)
 
     def _has_approved(self, app: ConnectedApp, user: Person) -> bool:
         return app.names(user.username) or self.approvals.exists(app.client_id, user.user_id)
+
+    def _signed(self, app: ConnectedApp, user: Person, scope: str) -> SignedToken | None:
+        """A token in JWT format where the app has them; it ends whether it is used or not."""
+        life_s = app.jwt_access_token_life_s
+        if not app.jwt_access_tokens:
+            return None
+        token = self._signer.access_token(app, user, scope, life_s)
+        return SignedToken(token, self._clock.time() + life_s)
 
     def _count_login(self, user: Person) -> None:
         now = self._clock.time()

@@ -14,8 +14,12 @@ REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type, not a 
 PASSWORD = "password"  # noqa: S105 - the name of a grant type, not a secret
 AUTHORIZATION_CODE = "authorization_code"
 DEVICE = "device"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a grant type
 ALL_FLOWS = frozenset(
-    {AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE, JWT_BEARER, PASSWORD, REFRESH_TOKEN}
+    {
+        *(AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE, JWT_BEARER, PASSWORD, REFRESH_TOKEN),
+        TOKEN_EXCHANGE,
+    }
 )
 CALLBACK_PORTS = (1717, 1718, 1719, 1720, 1721, 3000, 5000, 8000, 8080, 8443)
 CALLBACKS = tuple(
@@ -43,18 +47,21 @@ class ConnectedApp:
     name: str = "sfconnect"
     certificate: str | None = field(default=None, repr=False)
     run_as: str | None = None
-    scopes: tuple[str, ...] = ("api", "refresh_token", "web")
+    scopes: tuple[str, ...] = ("api", "cdp_query_api", "openid", "refresh_token", "web")
     flows: frozenset[str] = ALL_FLOWS
     approved_users: frozenset[str] | None = None
     admin_approval: bool = True
     rotate_refresh_tokens: bool = False
     require_secret_for_refresh: bool = False
+    require_secret_for_exchange: bool = False
     refresh_token_idle_s: int | None = None
     refresh_token_life_s: int | None = None
     max_assertion_s: int | None = 86_400
     callbacks: tuple[str, ...] = CALLBACKS
     require_pkce: bool = False
     require_secret: bool = False
+    jwt_access_tokens: bool = False
+    jwt_access_token_life_s: int = 1800
 
     def approves(self, username: str) -> bool:
         """Whether an admin has let this user in."""
@@ -124,9 +131,12 @@ class _Policies(msgspec.Struct, forbid_unknown_fields=True):
     admin_approval: bool | UnsetType = UNSET
     rotate_refresh_tokens: bool | UnsetType = UNSET
     require_secret_for_refresh: bool | UnsetType = UNSET
+    require_secret_for_exchange: bool | UnsetType = UNSET
     callbacks: tuple[str, ...] | UnsetType = UNSET
     require_pkce: bool | UnsetType = UNSET
     require_secret: bool | UnsetType = UNSET
+    jwt_access_tokens: bool | UnsetType = UNSET
+    jwt_access_token_life_s: int | UnsetType = UNSET
     refresh_token_idle_s: int | UnsetType | None = UNSET
     refresh_token_life_s: int | UnsetType | None = UNSET
     max_assertion_s: int | UnsetType | None = UNSET

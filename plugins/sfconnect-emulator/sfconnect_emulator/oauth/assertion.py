@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from functools import lru_cache
-
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
 
 from sfconnect_emulator.oauth.apps import AppRegistry, ConnectedApp
 from sfconnect_emulator.oauth.errors import invalid_grant, unknown_client
-
-ALGORITHM = "RS256"
-CLOCK_BUFFER_S = 180
-# A widely used client sends milliseconds where seconds belong, and orgs accept it. Read such a
-# value as milliseconds instead of as a date in the far future.
-_MILLISECONDS_FROM = 100_000_000_000
+from sfconnect_emulator.oauth.replays import CLOCK_BUFFER_S
+from sfconnect_emulator.oauth.signed_claims import SignedClaims
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,62 +31,29 @@ def verify_assertion(
     Raises:
         OAuthError: with the platform's words for the first thing that is wrong.
     """
-    signed, claims = _parse(compact)
-    app = apps.get(str(claims.get("iss", "")))
+    try:
+        read = SignedClaims.read(compact)
+    except ValueError:
+        raise invalid_grant("invalid assertion") from None
+    app = apps.get(read.text("iss") or "")
     if app is None:
         raise unknown_client()
-    if app.certificate is None or not _signed_by(signed, app.certificate):
+    if app.certificate is None or not read.signed_by(app.certificate):
         raise invalid_grant("invalid assertion")
-    if not _names_one_of(claims.get("aud"), audiences):
+    if not read.is_for(audiences):
         raise invalid_grant("audience is invalid")
-    expires_at = _expiry(claims, app, now)
-    subject = claims.get("prn") or claims.get("sub")
+    expires_at = _expiry(read, app, now)
+    subject = read.claims.get("prn") or read.claims.get("sub")
     if not isinstance(subject, str):
         raise invalid_grant("invalid assertion")
-    jwt_id = claims.get("jti")
-    return Assertion(app, subject, expires_at, jwt_id if isinstance(jwt_id, str) else None)
+    return Assertion(app, subject, expires_at, read.text("jti"))
 
 
-def _parse(compact: str) -> tuple[jws.CompactSignature, Mapping[str, object]]:
+def _expiry(read: SignedClaims, app: ConnectedApp, now: float) -> float:
     try:
-        signed = jws.extract_compact(compact.encode("ascii"))
-        claims = json.loads(signed.payload or b"")
-    except (JoseError, ValueError, TypeError, KeyError):
+        expires_at = read.expires_at()
+    except ValueError:
         raise invalid_grant("invalid assertion") from None
-    if not isinstance(claims, dict):
-        raise invalid_grant("invalid assertion")
-    return signed, claims
-
-
-def _signed_by(signed: jws.CompactSignature, certificate: str) -> bool:
-    try:
-        return jws.validate_compact(signed, _public_key(certificate), [ALGORITHM])
-    except (JoseError, ValueError):
-        return False
-
-
-@lru_cache(maxsize=32)
-def _public_key(certificate: str) -> RSAKey:
-    return RSAKey.import_key(certificate)
-
-
-def _names_one_of(audience: object, accepted: Collection[str]) -> bool:
-    named = audience if isinstance(audience, list) else [audience]
-    return any(isinstance(one, str) and one.rstrip("/") in accepted for one in named)
-
-
-def _expiry(claims: Mapping[str, object], app: ConnectedApp, now: float) -> float:
-    value = claims.get("exp")
-    try:
-        if not isinstance(value, int | float | str) or isinstance(value, bool):
-            raise TypeError
-        expires_at = float(value)
-        if not math.isfinite(expires_at):
-            raise ValueError
-    except (TypeError, ValueError):
-        raise invalid_grant("invalid assertion") from None
-    if expires_at > _MILLISECONDS_FROM:
-        expires_at /= 1000
     if expires_at + CLOCK_BUFFER_S <= now:
         raise invalid_grant("assertion expired")
     if app.max_assertion_s is not None and expires_at > now + app.max_assertion_s + CLOCK_BUFFER_S:

@@ -106,7 +106,7 @@ class CodeFlow:
             raise inactive_user()
         self._admission.check_pre_authorized(app, user)
         self._codes.spend(code)
-        return self._admission.open_renewable(app, user, code.scope)
+        return self._admission.open_renewable(app, user, code.scope, code.nonce)
 
     def _answered(self, consent: Consent, user: Person | None) -> str:
         grant = consent.grant

@@ -1,43 +1,65 @@
-"""How a client proves which app it is: secret in the body, or HTTP Basic, never both."""
+"""How a client proves which app it is: secret, HTTP Basic or assertion, never two of them."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from sfconnect_emulator.oauth.apps import AppRegistry, ConnectedApp
+from sfconnect_emulator.oauth.client_assertion import ASSERTION_TYPE, ClientAssertions
 from sfconnect_emulator.oauth.errors import invalid_request, unknown_client, wrong_secret
 from sfconnect_emulator.wire import Request
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """What the client said about itself; either part may be missing."""
+    """What the client said about itself; every part may be missing.
+
+    ``signed_by`` is the app whose assertion came with the request and has been verified.
+    """
 
     client_id: str | None
     client_secret: str | None = field(repr=False)
+    signed_by: ConnectedApp | None = None
 
     @classmethod
-    def read(cls, request: Request, form: dict[str, str]) -> ClientCredentials:
+    def read(
+        cls, request: Request, form: Mapping[str, str], assertions: ClientAssertions, own_url: str
+    ) -> ClientCredentials:
         """Take the credentials from the body or from the Authorization header.
 
         Raises:
             OAuthError: ``invalid_request`` when both places hold some, ``invalid_client`` for a
-                header that cannot be read.
+                header that cannot be read and for an assertion that is no good.
         """
         header = request.headers.get("authorization", "")
         scheme, _, encoded = header.partition(" ")
-        if scheme.lower() != "basic":
-            return cls(form.get("client_id"), form.get("client_secret"))
-        if form.get("client_secret"):
+        basic = scheme.lower() == "basic"
+        if sum([basic, bool(form.get("client_secret")), "client_assertion" in form]) > 1:
             raise invalid_request("multiple client credentials provided")
-        client_id, secret = _basic(encoded)
-        if form.get("client_id", client_id) != client_id:
+        client_id = form.get("client_id")
+        if "client_assertion" in form:
+            return cls._signed(form, assertions, own_url)
+        if not basic:
+            return cls(client_id, form.get("client_secret"))
+        named, secret = _basic(encoded)
+        if client_id not in {None, named}:
             raise invalid_request("multiple client credentials provided")
-        return cls(client_id, secret)
+        return cls(named, secret)
+
+    @classmethod
+    def _signed(
+        cls, form: Mapping[str, str], assertions: ClientAssertions, own_url: str
+    ) -> ClientCredentials:
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
+            raise invalid_request("client assertion type not supported")
+        audiences = {own_url, f"{own_url}/services/oauth2/token"}
+        app = assertions.app(form["client_assertion"], form.get("client_id"), audiences)
+        return cls(app.client_id, None, app)
 
     def app(self, apps: AppRegistry) -> ConnectedApp:
         """Find the app by its key; a secret that was sent must be right, needed or not."""
@@ -49,9 +71,9 @@ class ClientCredentials:
         return app
 
     def proven_app(self, apps: AppRegistry) -> ConnectedApp:
-        """Find the app and insist on its secret."""
+        """Find the app and insist on a proof that it is the one."""
         app = self.app(apps)
-        if self.client_secret is None:
+        if self.client_secret is None and self.signed_by is None:
             raise wrong_secret()
         return app
 

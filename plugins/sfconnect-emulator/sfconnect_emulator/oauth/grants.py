@@ -16,12 +16,14 @@ from sfconnect_emulator.oauth.errors import (
 )
 from sfconnect_emulator.oauth.refresh_flow import RefreshFlow
 from sfconnect_emulator.oauth.state import AuthorizationState
-from sfconnect_emulator.oauth.token_request import TokenRequest, with_flow
+from sfconnect_emulator.oauth.token_exchange import TokenExchange
+from sfconnect_emulator.oauth.token_request import TokenRequest, check_own_domain, with_flow
 
 LOGIN_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 # Scopes that need a user present; the client credentials flow silently drops them.
 _USER_SCOPES = frozenset({"full", "web", "refresh_token", "offline_access"})
-_NAMES = {flows.JWT_BEARER: "jwt-bearer"}
+_NAMES = {flows.JWT_BEARER: "jwt-bearer", flows.TOKEN_EXCHANGE: "token-exchange"}
+_TAKE_SCOPES = frozenset({flows.TOKEN_EXCHANGE})
 
 
 def grant_name(grant_type: str) -> str:
@@ -40,7 +42,7 @@ class Grants:
         self._clock = state.clock
         self._admission = state.admission
         self._accounts = state.accounts
-        self._seen_jwt_ids: dict[tuple[str, str], float] = {}
+        self._replays = state.replays
         self._methods: dict[str, Callable[[TokenRequest], Granted]] = {
             flows.AUTHORIZATION_CODE: code_flow.redeem,
             flows.CLIENT_CREDENTIALS: self._client_credentials,
@@ -48,6 +50,7 @@ class Grants:
             flows.JWT_BEARER: self._jwt_bearer,
             flows.REFRESH_TOKEN: RefreshFlow(state).redeem,
             flows.PASSWORD: self._password,
+            flows.TOKEN_EXCHANGE: TokenExchange(state).redeem,
         }
 
     def grant(self, request: TokenRequest) -> Granted:
@@ -59,13 +62,12 @@ class Grants:
         method = self._methods.get(request.form.get("grant_type", ""))
         if method is None:
             raise unsupported_grant()
-        if "scope" in request.form:
+        if "scope" in request.form and request.form["grant_type"] not in _TAKE_SCOPES:
             raise invalid_request("scope parameter not supported")
         return method(request)
 
     def _client_credentials(self, request: TokenRequest) -> Granted:
-        if request.host.lower().startswith(("login.", "test.")):
-            raise invalid_grant("request not supported on this domain")
+        check_own_domain(request)
         app = with_flow(request.client.proven_app(self._apps), flows.CLIENT_CREDENTIALS)
         user = self._directory.by_username(app.run_as or "")
         if user is None or not user.is_active:
@@ -81,8 +83,9 @@ class Grants:
         assertion = verify_assertion(request.form.get("assertion", ""), self._apps, accepted, now)
         app = with_flow(assertion.app, flows.JWT_BEARER)
         user = self._admission.approved_user(app, assertion.username)
-        if assertion.jwt_id is not None:
-            self._refuse_replay(app.client_id, assertion.jwt_id, assertion.expires_at)
+        use = ("grant", app.client_id, assertion.jwt_id)
+        if assertion.jwt_id is not None and not self._replays.first_use(use, assertion.expires_at):
+            raise invalid_grant("invalid assertion")
         return self._admission.open(app, user, " ".join(app.scopes))
 
     def _password(self, request: TokenRequest) -> Granted:
@@ -93,12 +96,3 @@ class Grants:
             raise invalid_grant("authentication failure")
         self._admission.check_pre_authorized(app, user)
         return self._admission.open(app, user, " ".join(app.scopes))
-
-    def _refuse_replay(self, client_id: str, jwt_id: str, expires_at: float) -> None:
-        now = self._clock.time()
-        seen = self._seen_jwt_ids
-        for key in [key for key, until in seen.items() if until + 180 <= now]:
-            del seen[key]
-        if (client_id, jwt_id) in seen:
-            raise invalid_grant("invalid assertion")
-        seen[client_id, jwt_id] = expires_at

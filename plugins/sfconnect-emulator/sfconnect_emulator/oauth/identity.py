@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -95,7 +96,7 @@ def openid_claims(person: Person, org_id: str, base_url: str, now: datetime) -> 
     }
 
 
-def discovery_document(base_url: str) -> dict[str, object]:
+def discovery_document(base_url: str, grant_types: Iterable[str]) -> dict[str, object]:
     """The answer of ``GET /.well-known/openid-configuration``."""
     oauth = f"{base_url}/services/oauth2"
     return {
@@ -106,12 +107,19 @@ def discovery_document(base_url: str) -> dict[str, object]:
         "introspection_endpoint": f"{oauth}/introspect",
         "userinfo_endpoint": f"{oauth}/userinfo",
         "jwks_uri": f"{base_url}/id/keys",
-        "scopes_supported": ["api", "full", "id", "openid", "refresh_token", "web"],
-        "response_types_supported": ["code", "token", "token id_token"],
+        "scopes_supported": [
+            *("cdp_query_api", "id", "api", "web", "full", "openid", "profile", "email"),
+            *("refresh_token", "offline_access"),
+        ],
+        "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "display_values_supported": ["page", "popup", "touch"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "token_endpoint_auth_methods_supported": [
+            *("client_secret_post", "client_secret_basic", "private_key_jwt"),
+        ],
+        "code_challenge_methods_supported": ["S256"],
+        "grant_types_supported": list(grant_types),
         "claims_supported": list(_CLAIMS),
     }
 

@@ -39,7 +39,9 @@ class RefreshFlow:
             raise invalid_grant("token request is already being processed")
         grant = self._grant(app, token)
         user = self._user(grant)
-        granted = self._state.admission.open(app, user, grant.scope, family=grant.family)
+        admission = self._state.admission
+        granted = admission.open(app, user, grant.scope, family=grant.family)
+        granted = admission.with_id_token(granted)
         fresh = self._state.tokens.rotate(grant) if app.rotate_refresh_tokens else None
         self._state.tokens.begin(token)
         finished = partial(self._state.tokens.finish, token)

@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 
 from sfconnect_emulator.clock import Clock
 from sfconnect_emulator.oauth.admission import Granted
-from sfconnect_emulator.oauth.apps import AppRegistry
+from sfconnect_emulator.oauth.apps import ALL_FLOWS, AppRegistry
 from sfconnect_emulator.oauth.authorize import AuthorizeEndpoint
 from sfconnect_emulator.oauth.code_flow import CodeFlow
 from sfconnect_emulator.oauth.connect import ConnectEndpoint
 from sfconnect_emulator.oauth.credentials import ClientCredentials
+from sfconnect_emulator.oauth.data360 import Data360
 from sfconnect_emulator.oauth.device_flow import DeviceFlow
 from sfconnect_emulator.oauth.errors import OAuthError, invalid_request, unknown_client
 from sfconnect_emulator.oauth.front_door import FrontDoor
@@ -52,11 +53,11 @@ class AuthorizationServer:
         clock: Clock,
         statistics: Statistics,
     ) -> None:
-        self.base_url = ""
         self.apps = apps
         self.tokens = tokens
         self.state = AuthorizationState(apps, tokens, directory, clock)
         self.device_flow = DeviceFlow(self.state)
+        self.data360 = Data360(self.state)
         door, code_flow = FrontDoor(self.state), CodeFlow(self.state)
         self.grants = Grants(self.state, code_flow, self.device_flow)
         self._directory = directory
@@ -66,6 +67,8 @@ class AuthorizationServer:
         self._endpoints: dict[tuple[str, ...], Callable[[Request], Response]] = {
             ("services", "oauth2", "authorize"): self.authorize.handle,
             ("services", "oauth2", "token"): self._token,
+            ("services", "a360", "token"): self._data360_token,
+            ("api", "v1", "metadata"): self._data360_metadata,
             ("services", "oauth2", "revoke"): self._revoke,
             ("services", "oauth2", "introspect"): self._introspect,
             ("services", "oauth2", "userinfo"): self._userinfo,
@@ -103,37 +106,61 @@ class AuthorizationServer:
         return replace(answer, finished=granted.finished)
 
     def _token_request(self, request: Request, form: dict[str, str]) -> TokenRequest:
-        client = ClientCredentials.read(request, form)
-        return TokenRequest(form, client, request.headers.get("host", ""), self.base_url)
+        client = self._client(request, form)
+        return TokenRequest(form, client, request.headers.get("host", ""), self.state.base_url)
+
+    def _client(self, request: Request, form: dict[str, str]) -> ClientCredentials:
+        return ClientCredentials.read(
+            request, form, self.state.client_assertions, self.state.base_url
+        )
 
     def _device_codes(self, request: Request, form: dict[str, str]) -> Response:
         waiting = self.device_flow.start(self._token_request(request, form))
         body = {
             "device_code": waiting.device_code,
             "user_code": waiting.user_code,
-            "verification_uri": f"{self.base_url}/setup/connect",
+            "verification_uri": f"{self.state.base_url}/setup/connect",
             "interval": int(waiting.interval_s),
         }
         return json_answer(200, body, _NOT_CACHED)
 
-    def _token_body(self, granted: Granted) -> dict[str, str]:
+    def _token_body(self, granted: Granted) -> dict[str, object]:
         session = granted.session
-        url = identity_url(self.base_url, self._directory.org_id, session.user_id)
+        url = identity_url(self.state.base_url, self._directory.org_id, session.user_id)
         issued_at = str(int(session.issued_at * 1000))
         key, message = granted.app.client_secret.encode(), f"{url}{issued_at}".encode()
         signature = base64.b64encode(hmac.new(key, message, hashlib.sha256).digest())
-        body = {
+        body: dict[str, object] = {
             "access_token": session.token,
             "signature": signature.decode("ascii"),
             "scope": session.scope,
-            "instance_url": self.base_url,
+            "instance_url": self.state.base_url,
             "id": url,
             "token_type": "Bearer",
             "issued_at": issued_at,
         }
         if granted.refresh_token is not None:
             body["refresh_token"] = granted.refresh_token
+        if granted.id_token is not None:
+            body["id_token"] = granted.id_token
+        if granted.issued_token_type is not None:
+            body["issued_token_type"] = granted.issued_token_type
+        if session.is_jwt:
+            body["token_format"] = "jwt"  # noqa: S105 - the name of a format
+            body["expires_in"] = granted.app.jwt_access_token_life_s
         return body
+
+    def _data360_token(self, request: Request) -> Response:
+        if request.method != "POST":
+            raise invalid_request("must use HTTP POST")
+        return json_answer(200, self.data360.exchange(request.form()), _NOT_CACHED)
+
+    def _data360_metadata(self, request: Request) -> Response:
+        """The one resource of the data tenant: what a token of the tenant is good for."""
+        dataspace = self.data360.dataspace_of(bearer_token(request.headers) or "")
+        if dataspace is None:
+            return json_answer(401, {"error": "invalid_token", "message": "Unauthorized"})
+        return json_answer(200, {"metadata": [], "dataspace": dataspace})
 
     def _revoke(self, request: Request) -> Response:
         values = {**request.params(), **request.form()}
@@ -146,7 +173,7 @@ class AuthorizationServer:
         if request.method != "POST":
             raise invalid_request("must use HTTP POST")
         form = request.form()
-        client = ClientCredentials.read(request, form)
+        client = self._client(request, form)
         if client.client_id is None:
             raise unknown_client()
         app = client.proven_app(self.apps)
@@ -158,7 +185,7 @@ class AuthorizationServer:
             "scope": session.scope,
             "client_id": session.client_id,
             "username": session.username,
-            "sub": identity_url(self.base_url, self._directory.org_id, session.user_id),
+            "sub": identity_url(self.state.base_url, self._directory.org_id, session.user_id),
             "token_type": "access_token",
             "exp": self.tokens.expires_at(session),
             "iat": int(session.issued_at),
@@ -171,7 +198,9 @@ class AuthorizationServer:
         if isinstance(person, Response):
             return person
         org_id = self._directory.org_id
-        return json_answer(200, openid_claims(person, org_id, self.base_url, self._clock.now()))
+        return json_answer(
+            200, openid_claims(person, org_id, self.state.base_url, self._clock.now())
+        )
 
     def _identity(self, request: Request) -> Response:
         person = self._person_of(request)
@@ -184,7 +213,7 @@ class AuthorizationServer:
         shown = self._directory.by_id(asked[1])
         if shown is None:
             return text_answer(404, "Bad_Id")
-        document = identity_document(shown, org_id, self.base_url, self._clock.now())
+        document = identity_document(shown, org_id, self.state.base_url, self._clock.now())
         return json_answer(200, document)
 
     def _person_of(self, request: Request) -> Person | Response:
@@ -197,12 +226,11 @@ class AuthorizationServer:
 
     def _discovery(self, request: Request) -> Response:
         del request
-        return json_answer(200, discovery_document(self.base_url))
+        return json_answer(200, discovery_document(self.state.base_url, sorted(ALL_FLOWS)))
 
     def _keys(self, request: Request) -> Response:
-        # No ID tokens are issued, so there is no key to verify them with.
         del request
-        return json_answer(200, {"keys": []})
+        return json_answer(200, self.state.signer.key_set())
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sfconnect_emulator.oauth.apps import ConnectedApp
 from sfconnect_emulator.oauth.credentials import ClientCredentials
-from sfconnect_emulator.oauth.errors import unsupported_grant
+from sfconnect_emulator.oauth.errors import invalid_grant, unsupported_grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,16 @@ class TokenRequest:
     client: ClientCredentials
     host: str
     own_url: str
+
+
+def check_own_domain(request: TokenRequest) -> None:
+    """Insist that the request went to the org's own host and not to a shared login host.
+
+    Raises:
+        OAuthError: it went to a login host.
+    """
+    if request.host.lower().startswith(("login.", "test.")):
+        raise invalid_grant("request not supported on this domain")
 
 
 def with_flow(app: ConnectedApp, flow: str) -> ConnectedApp:

@@ -13,7 +13,11 @@ MOST_APPROVALS = 5
 
 @dataclass(slots=True)
 class Session:
-    """What an access token stands for. ``family`` is the refresh grant it came from, if any."""
+    """What an access token stands for.
+
+    ``family`` is the refresh grant it came from, if any. ``ends_at`` is set for tokens that end at
+    a time that is written in them, whether they are used or not.
+    """
 
     token: str = field(repr=False)
     client_id: str
@@ -23,6 +27,20 @@ class Session:
     issued_at: float
     last_used: float
     family: str | None = None
+    ends_at: float | None = None
+
+    @property
+    def is_jwt(self) -> bool:
+        """Whether the token is in JWT format, which some APIs do not take."""
+        return self.ends_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedToken:
+    """An access token that was made elsewhere, and when it ends."""
+
+    token: str = field(repr=False)
+    ends_at: float
 
 
 @dataclass(slots=True)
@@ -56,14 +74,22 @@ class TokenBook:
         self._processing: set[str] = set()
 
     def open(
-        self, client_id: str, user_id: str, username: str, scope: str, family: str | None = None
+        self,
+        client_id: str,
+        user_id: str,
+        username: str,
+        scope: str,
+        family: str | None = None,
+        *,
+        signed: SignedToken | None = None,
     ) -> Session:
-        """Issue an access token."""
+        """Issue an access token: an opaque one, unless a signed one is given."""
         now = self._clock.time()
-        token = f"{self._prefix}!{_opaque(96)}"
+        token = f"{self._prefix}!{_opaque(96)}" if signed is None else signed.token
         if family is not None:
             self._grants[family].last_used = now
-        session = Session(token, client_id, user_id, username, scope, now, now, family)
+        ends_at = None if signed is None else signed.ends_at
+        session = Session(token, client_id, user_id, username, scope, now, now, family, ends_at)
         self._sessions[token] = session
         return session
 
@@ -79,14 +105,14 @@ class TokenBook:
         session = self._sessions.get(token)
         if session is None:
             return None
-        if self._clock.time() - session.last_used >= self.ttl_s:
+        if self._clock.time() >= self._end_of(session):
             del self._sessions[token]
             return None
         return session
 
     def expires_at(self, session: Session) -> int:
         """When the session ends if it is not used again, in seconds since the epoch."""
-        return int(session.last_used + self.ttl_s)
+        return int(self._end_of(session))
 
     def live(self) -> Iterator[Session]:
         """Every session that would be accepted now."""
@@ -173,6 +199,9 @@ class TokenBook:
         ]
         for grant in live[: max(0, len(live) - MOST_APPROVALS + 1)]:
             self._end(grant)
+
+    def _end_of(self, session: Session) -> float:
+        return session.last_used + self.ttl_s if session.ends_at is None else session.ends_at
 
     def _end(self, grant: RefreshGrant) -> None:
         grant.current = None
