@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfconnect.testing.clock import FakeClock
 from sfconnect.testing.fault_proxy import FaultProxy
+from sfconnect.testing.people import FakePerson
 from sfconnect.testing.senders import ScriptedSender, answer
 from sfconnect.testing.strategies import ScriptedStrategy
 from sfconnect.testing.token_server import FakeTokenServer, ReceivedRequest, RotatingTokenServer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FakeClock",
+    "FakePerson",
     "FakeTokenServer",
     "FaultProxy",
     "ReceivedRequest",

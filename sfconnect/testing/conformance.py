@@ -20,28 +20,24 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 import logging
 import os
 import pickle
 import subprocess
 import sys
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
-from sfconnect._types import Secret
-from sfconnect.auth.base import AuthContext, AuthStrategy, Credentials, StoredToken
+from sfconnect.auth.base import AuthContext, AuthStrategy, Credentials, StoredToken, TokenStore
 from sfconnect.auth.manager import CredentialManager
-from sfconnect.auth.options import build, options_of, variables_of
-from sfconnect.auth.registry import Registry
+from sfconnect.auth.options import options_of, variables_of
 from sfconnect.auth.resolve import resolve
 from sfconnect.auth.store import MemoryStore, identity_key, secrets_of
-from sfconnect.config import Value
 from sfconnect.errors import (
     AuthConfigurationError,
     AuthError,
@@ -53,6 +49,17 @@ from sfconnect.errors import (
 from sfconnect.instrumentation import Emitter, Event
 from sfconnect.testing.clock import FakeClock
 from sfconnect.testing.doors import close_doors
+from sfconnect.testing.option_forms import (
+    NAME,
+    as_toml,
+    as_variable,
+    option_values,
+    rebuilt,
+    registry_of,
+    write_private,
+    written_options,
+)
+from sfconnect.testing.people import FakePerson
 from sfconnect.testing.senders import answer
 from sfconnect.testing.token_server import FakeTokenServer
 from sfconnect.transport import ConnectionPool
@@ -92,18 +99,46 @@ class StrategyConformance:
         return []
 
     @pytest.fixture
-    async def manager(
-        self, strategy: AuthStrategy, pool: ConnectionPool, events: list[Event]
-    ) -> AsyncIterator[CredentialManager]:
-        """The manager that an application would use."""
-        made = CredentialManager(strategy, send=pool.send, emitter=Emitter([events.append]))
-        yield made
-        await made.aclose()
+    async def manage(
+        self,
+        strategy: AuthStrategy,
+        pool: ConnectionPool,
+        person: FakePerson,
+        events: list[Event],
+    ) -> AsyncIterator[Callable[..., CredentialManager]]:
+        """Make managers of the strategy as programs have them; they are closed with the test."""
+        made: list[CredentialManager] = []
+
+        def make(store: TokenStore | None = None) -> CredentialManager:
+            manager = CredentialManager(
+                strategy,
+                send=pool.send,
+                store=store,
+                emitter=Emitter([events.append]),
+                prompt=person.prompt,
+                browser=person.browser,
+            )
+            made.append(manager)
+            return manager
+
+        yield make
+        for manager in made:
+            await manager.aclose()
 
     @pytest.fixture
-    def context(self, pool: ConnectionPool) -> AuthContext:
+    async def manager(self, manage: Callable[..., CredentialManager]) -> CredentialManager:
+        """The manager that an application would use."""
+        return manage()
+
+    @pytest.fixture
+    def person(self) -> FakePerson:
+        """Whoever is at the screen, for strategies that need somebody."""
+        return FakePerson()
+
+    @pytest.fixture
+    def context(self, pool: ConnectionPool, person: FakePerson) -> AuthContext:
         """What the strategy gets when it is called without a manager."""
-        return _context(pool.send)
+        return _context(pool.send, person)
 
     async def test_every_option_has_a_help_text(self, strategy: AuthStrategy) -> None:
         """`auth explain` and forms show it."""
@@ -113,18 +148,20 @@ class StrategyConformance:
 
     async def test_options_make_an_equal_strategy(self, strategy: AuthStrategy) -> None:
         """Profiles and the environment give plain text; it has to mean the same."""
-        assert _rebuilt(strategy) == strategy
+        assert rebuilt(strategy) == strategy
 
     async def test_the_environment_makes_an_equal_strategy(
         self, strategy: AuthStrategy, tmp_path: Path
     ) -> None:
         """What is set as ``SFCONNECT_…`` means what it means as an argument."""
-        texts = {name: _text(name, value) for name, value in _written(strategy).items()}
+        texts = {
+            name: as_variable(name, value) for name, value in written_options(strategy).items()
+        }
         environ = {variables_of(name): text for name, text in texts.items()}
 
-        registry = _registry(strategy)
+        registry = registry_of(strategy)
         made = await asyncio.to_thread(
-            resolve, _NAME, environ=environ, cwd=tmp_path, registry=registry
+            resolve, NAME, environ=environ, cwd=tmp_path, registry=registry
         )
 
         assert made.strategy == strategy
@@ -133,11 +170,11 @@ class StrategyConformance:
         self, strategy: AuthStrategy, tmp_path: Path
     ) -> None:
         """What stands in ``sfconnect.toml`` means what it means as an argument."""
-        lines = [f"{name} = {_toml(value)}" for name, value in _written(strategy).items()]
-        text = "\n".join(["[profiles.p]", f'auth = "{_NAME}"', *lines])
-        await asyncio.to_thread(_write_private, tmp_path / "sfconnect.toml", text)
+        lines = [f"{name} = {as_toml(value)}" for name, value in written_options(strategy).items()]
+        text = "\n".join(["[profiles.p]", f'auth = "{NAME}"', *lines])
+        await asyncio.to_thread(write_private, tmp_path / "sfconnect.toml", text)
 
-        registry = _registry(strategy)
+        registry = registry_of(strategy)
         made = await asyncio.to_thread(
             resolve, profile="p", environ={}, cwd=tmp_path, registry=registry
         )
@@ -201,8 +238,8 @@ class StrategyConformance:
         """Stores use it as a key and events show it."""
         key = identity_key(strategy)
 
-        assert identity_key(_rebuilt(strategy)) == key
-        values = [str(value) for value in _options_of(strategy).values()]
+        assert identity_key(rebuilt(strategy)) == key
+        values = [str(value) for value in option_values(strategy).values()]
         assert [value for value in values if value and value in key] == []
 
     async def test_a_login_gives_usable_credentials(self, manager: CredentialManager) -> None:
@@ -260,13 +297,10 @@ class StrategyConformance:
         assert os.waitstatus_to_exitcode(status) == 0
 
     async def test_credentials_that_cannot_be_stored_are_used(
-        self, strategy: AuthStrategy, pool: ConnectionPool
+        self, manage: Callable[..., CredentialManager]
     ) -> None:
         """A full disk must not cost the login that has just been made."""
-        made = CredentialManager(strategy, send=pool.send, store=BrittleStore())
-
-        credentials = await made.get()
-        await made.aclose()
+        credentials = await manage(BrittleStore()).get()
 
         assert credentials.access_token
 
@@ -453,7 +487,7 @@ class TokenEndpointConformance(StrategyConformance):
         assert isinstance(outcome, asyncio.CancelledError)
 
     async def test_the_clock_is_the_contexts(
-        self, token_server: FakeTokenServer, strategy: AuthStrategy, pool: ConnectionPool
+        self, token_server: FakeTokenServer, strategy: AuthStrategy, context: AuthContext
     ) -> None:
         """Otherwise tests of expiry would have to wait."""
         clock = FakeClock(wall=2_000_000_000.0)
@@ -461,27 +495,27 @@ class TokenEndpointConformance(StrategyConformance):
             answer({"access_token": "t", "instance_url": token_server.url, "expires_in": 60})
         )
 
-        credentials = await strategy.authenticate(
-            dataclasses.replace(_context(pool.send), clock=clock)
-        )
+        credentials = await strategy.authenticate(dataclasses.replace(context, clock=clock))
 
         assert credentials.expires_at == 2_000_000_060.0
 
 
-def _context(send: Any) -> AuthContext:
+def _context(send: Any, person: FakePerson) -> AuthContext:
     async def no_child(strategy: AuthStrategy) -> Credentials:
         return await strategy.authenticate(context)
 
-    context = AuthContext(send=send, child=no_child, log=structlog.get_logger())
+    context = AuthContext(
+        send=send,
+        child=no_child,
+        log=structlog.get_logger(),
+        prompt=person.prompt,
+        browser=person.browser,
+    )
     return context
 
 
 def _as_dataclass(strategy: AuthStrategy) -> Any:
     return strategy
-
-
-def _options_of(strategy: AuthStrategy) -> dict[str, Any]:
-    return {spec.name: getattr(strategy, spec.name) for spec in options_of(type(strategy))}
 
 
 class BrittleStore(MemoryStore):
@@ -504,7 +538,7 @@ class BrittleStore(MemoryStore):
 async def _log_in(strategy: AuthStrategy) -> Credentials:
     pool = await asyncio.to_thread(ConnectionPool, proxies_from_environment=False)
     async with pool:
-        return await strategy.authenticate(_context(pool.send))
+        return await strategy.authenticate(_context(pool.send, FakePerson()))
 
 
 def _fork_and_log_in(strategy: AuthStrategy) -> int:
@@ -522,58 +556,7 @@ def _fork_and_log_in(strategy: AuthStrategy) -> int:
         os._exit(code)
 
 
-_NAME = "strategy-under-test"
 _HTTP_CLIENTS = {"aiohttp", "botocore", "httpx", "requests", "urllib3"}
-
-
-def _registry(strategy: AuthStrategy) -> Registry[AuthStrategy]:
-    """A registry that knows the class of the strategy under a name, and nothing else."""
-    registry: Registry[AuthStrategy] = Registry("tests", ("authenticate",), discover=lambda _: ())
-    registry.register(_NAME, type(strategy))
-    return registry
-
-
-def _written(strategy: AuthStrategy) -> dict[str, Any]:
-    """The options that differ from their defaults, as plain values that a file can hold."""
-    written: dict[str, Any] = {}
-    for spec in options_of(type(strategy)):
-        value = getattr(strategy, spec.name)
-        value = value.reveal() if isinstance(value, Secret) else value
-        if value in (None, spec.default):
-            continue
-        items = value if isinstance(value, tuple) else (value,)
-        if not all(isinstance(item, str | int | float | Path) for item in items):
-            pytest.skip(f"option {spec.name} takes objects, which only code can give")
-        written[spec.name] = value
-    return written
-
-
-def _text(name: str, value: object) -> str:
-    if isinstance(value, tuple):
-        pytest.skip(f"option {name} is a list, which a variable may write in ways of its own")
-    return str(value)
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(0o600)
-    path.write_text(text, encoding="utf-8")
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(_toml(item) for item in value)}]"
-    is_plain = isinstance(value, bool | int | float)
-    return json.dumps(value if is_plain else str(value), ensure_ascii=False)
-
-
-def _rebuilt(strategy: AuthStrategy) -> AuthStrategy:
-    """Make the strategy again from its options as a profile would write them."""
-    written = {
-        name: Value(value.reveal() if isinstance(value, Secret) else value, "a test")
-        for name, value in _options_of(strategy).items()
-        if value is not None
-    }
-    return build(type(strategy), written)
 
 
 def _leaks(strategy: AuthStrategy, *texts: str) -> list[str]:

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -24,7 +24,6 @@ from sfconnect.auth.store import MemoryStore
 from sfconnect.errors import ReauthorizationRequired
 from sfconnect.testing.conformance import CALLERS, BrittleStore, StrategyConformance
 from sfconnect.testing.token_server import RotatingTokenServer
-from sfconnect.transport import ConnectionPool
 
 
 class RotationConformance(StrategyConformance):
@@ -64,27 +63,24 @@ class RotationConformance(StrategyConformance):
         assert (token_server.renewals, token_server.reuses) == (2, 0)
 
     async def test_programs_that_share_a_store_take_turns(
-        self, token_server: RotatingTokenServer, strategy: AuthStrategy, pool: ConnectionPool
+        self, token_server: RotatingTokenServer, manage: Callable[..., CredentialManager]
     ) -> None:
         """Each adopts what the other has got."""
         store = MemoryStore()
-        programs = [CredentialManager(strategy, send=pool.send, store=store) for _ in range(4)]
+        programs = [manage(store) for _ in range(4)]
 
         first = await asyncio.gather(*(one.get() for one in programs))
         await asyncio.gather(*(one.replace(first[0]) for one in programs))
-        for one in programs:
-            await one.aclose()
 
         assert (token_server.renewals, token_server.reuses) == (2, 0)
 
     async def test_a_token_that_could_not_be_stored_is_not_lost(
-        self, token_server: RotatingTokenServer, strategy: AuthStrategy, pool: ConnectionPool
+        self, token_server: RotatingTokenServer, manage: Callable[..., CredentialManager]
     ) -> None:
         """The store then holds an older one, which must not be used again."""
-        made = CredentialManager(strategy, send=pool.send, store=BrittleStore())
+        program = manage(BrittleStore())
 
-        await made.replace(await made.get())
-        await made.aclose()
+        await program.replace(await program.get())
 
         assert (token_server.renewals, token_server.reuses) == (2, 0)
 

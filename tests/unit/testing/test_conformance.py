@@ -20,7 +20,7 @@ from sfconnect.errors import AuthError, ConfigurationError, ReauthorizationRequi
 from sfconnect.instrumentation import Emitter
 from sfconnect.messages import Request, Response
 from sfconnect.salesforce.auth import RefreshToken
-from sfconnect.testing import FakeTokenServer, RotatingTokenServer
+from sfconnect.testing import FakePerson, FakeTokenServer, RotatingTokenServer
 from sfconnect.testing.conformance import (
     StrategyConformance,
     TokenEndpointConformance,
@@ -253,7 +253,7 @@ async def test_swallowing_a_cancellation_is_noticed(server, pool):
 
 
 async def test_a_derived_strategy_gets_the_credentials_of_its_base():
-    credentials = await _context(nowhere).child(GOOD)
+    credentials = await _context(nowhere, FakePerson()).child(GOOD)
 
     assert credentials.instance_url == "https://org.example.com"
 
@@ -358,5 +358,8 @@ async def test_using_a_refresh_token_twice_is_noticed(rotating, stubborn, pool):
 
 
 async def test_forgetting_what_could_not_be_stored_is_noticed(rotating, stubborn, pool):
+    def manage(store):
+        return CredentialManager(stubborn, send=pool.send, store=store)
+
     with pytest.raises(ReauthorizationRequired):
-        await rotation.test_a_token_that_could_not_be_stored_is_not_lost(rotating, stubborn, pool)
+        await rotation.test_a_token_that_could_not_be_stored_is_not_lost(rotating, manage)
