@@ -31,15 +31,17 @@ def identity_key(strategy: AuthStrategy) -> str:
     client secret finds the same token. Where nothing but a secret tells two users apart, as with
     refresh tokens, the strategy names that field in a class attribute ``identity_secrets``; then
     a digest of it does take part. That is for long random values only: a digest of a password
-    could be guessed back. A login that is an option of another takes part by its own key.
+    could be guessed back. A login that is an option of another takes part by its own key. Options
+    that say how a person is asked, and not for whose token, are named in ``identity_ignores``.
     """
     cls = type(strategy)
     parts: dict[str, Any] = {"strategy": f"{cls.__module__}.{cls.__qualname__}"}
     by_digest = getattr(cls, "identity_secrets", ())
+    ignored = getattr(cls, "identity_ignores", ())
     for name, value, secret in _options(strategy):
         if name in by_digest:
             parts[name] = _digest(value)
-        elif not secret:
+        elif not secret and name not in ignored:
             parts[name] = _plain(value)
     text = msgspec.json.encode(parts, order="sorted")
     return hashlib.sha256(text).hexdigest()[:_KEY_CHARACTERS]

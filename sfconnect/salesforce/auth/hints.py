@@ -23,6 +23,7 @@ SAML: Final = "saml-bearer"
 DATA_360: Final = "data360"
 CLIENT_CREDENTIALS: Final = frozenset({"client_credentials"})
 JWT: Final = frozenset({"jwt-bearer"})
+ONLY_CODE: Final = frozenset({"authorization_code"})
 ONLY_SAML: Final = frozenset({SAML})
 ONLY_EXCHANGE: Final = frozenset({TOKEN_EXCHANGE})
 ONLY_DATA_360: Final = frozenset({DATA_360})
@@ -334,6 +335,32 @@ _CODES: Final = (
         f"Log in by authorization-code, which sends one; 'Require PKCE' is in {_SETTINGS}.",
         "pkce-required",
         cause="The app wants PKCE, and the request had no code challenge.",
+    ),
+    Rule(
+        "",
+        "(expired|invalid) authorization code",
+        ReauthorizationRequired,
+        "Log in again.",
+        "code-dead",
+        ONLY_CODE,
+        cause="A code is good once, and for a few minutes.",
+    ),
+    Rule(
+        "",
+        "code verifier",
+        AuthConfigurationError,
+        "Log in again, and let nothing between the browser and here change the address.",
+        "wrong-verifier",
+        ONLY_CODE,
+        cause="The code was asked for by another login than the one that redeems it.",
+    ),
+    Rule(
+        "redirect_uri_mismatch",
+        "",
+        AuthConfigurationError,
+        f"Add what redirect_uris names, exactly as it is, to the callback URLs ({_SETTINGS}).",
+        "redirect-not-registered",
+        cause="The app does not know the address that the browser is sent back to.",
     ),
 )
 

@@ -1,0 +1,60 @@
+"""The strategies that need a person pass the tests that plugins inherit; the person is fake."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sfconnect.messages import Response
+from sfconnect.salesforce.auth import AuthorizationCode, Device
+from sfconnect.testing import FakeTokenServer, ReceivedRequest, answer
+from sfconnect.testing.conformance import StrategyConformance, TokenEndpointConformance
+from sfconnect.testing.rotation import RotationConformance
+
+
+class TestAuthorizationCode(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return AuthorizationCode(
+            token_server.url,
+            "canary-id",
+            "canary secret/+&%",
+            redirect_uris=("http://127.0.0.1:0/callback",),
+        )
+
+
+class TestRotatingAuthorizationCode(RotationConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return AuthorizationCode(
+            token_server.url, "canary-id", redirect_uris=("http://localhost:0/callback",)
+        )
+
+
+class DeviceServer(FakeTokenServer):
+    """Gives a code for a device, and a token when the code comes back."""
+
+    def token_answer(self, request: ReceivedRequest) -> Response:
+        if "code" in request.form or "device_code" in request.form:
+            return super().token_answer(request)
+        return answer(
+            {
+                "device_code": "a-device-code",
+                "user_code": "WDJB-MJHT",
+                "verification_uri": "https://acme.my.salesforce.com/setup/connect",
+                "interval": 0.01,
+            }
+        )
+
+
+@pytest.mark.filterwarnings("ignore:Salesforce's device flow:sfconnect.auth.RetirementWarning")
+class TestDevice(StrategyConformance):
+    @pytest.fixture
+    async def token_server(self) -> AsyncIterator[DeviceServer]:
+        async with DeviceServer() as server:
+            yield server
+
+    @pytest.fixture
+    def strategy(self, token_server):
+        return Device(token_server.url, "canary-id", "canary secret", accept_restricted=True)
