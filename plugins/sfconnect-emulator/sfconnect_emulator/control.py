@@ -14,6 +14,7 @@ from sfconnect_emulator.limits import DAILY_API_REQUESTS
 from sfconnect_emulator.oauth.apps import ConnectedApp
 from sfconnect_emulator.oauth.devices import POLL_INTERVAL_S, DeviceRequest
 from sfconnect_emulator.oauth.errors import OAuthError
+from sfconnect_emulator.oauth.org_policies import OrgPolicies
 from sfconnect_emulator.oauth.people import Person
 from sfconnect_emulator.oauth.state import DATA360_TOKEN_LIFE_S
 from sfconnect_emulator.oauth.trusted_issuers import TrustedIssuer
@@ -37,6 +38,7 @@ class Control:
         instance.latency_ms = instance.settings.latency_ms
         instance.tokens.ttl_s = instance.settings.token_ttl_s
         instance.capacity = Capacity()
+        instance.apps.org = OrgPolicies()
         instance.authorization.state.devices.interval_s = POLL_INTERVAL_S
         instance.authorization.state.data360_token_life_s = DATA360_TOKEN_LIFE_S
 
@@ -171,6 +173,20 @@ class Control:
     def set_data360_token_life(self, seconds: int) -> None:
         """Set how long tokens for Data 360 live, for those issued from now on."""
         self._instance.authorization.state.data360_token_life_s = seconds
+
+    def org_policies(self) -> OrgPolicies:
+        """What the org as a whole lets apps and users do."""
+        return self._instance.apps.org
+
+    def change_org(self, changes: Mapping[str, object]) -> OrgPolicies:
+        """Change policies of the org by name.
+
+        Raises:
+            ValueError: an unknown policy or a value of the wrong kind.
+        """
+        apps = self._instance.apps
+        apps.org = apps.org.changed(changes)
+        return apps.org
 
     def statistics(self) -> dict[str, object]:
         """Counts of requests, logins, rows and faults since the start or the last reset."""

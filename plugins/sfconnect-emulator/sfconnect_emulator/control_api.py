@@ -99,6 +99,8 @@ class ControlApi:
             ("GET", "token-issuers"): lambda _: control.trusted_issuers(),
             ("POST", "token-issuers"): self._trust_issuer,
             ("POST", "data360-ttl"): self._data360_ttl,
+            ("GET", "org"): lambda _: control.org_policies(),
+            ("PATCH", "org"): self._change_org,
             ("GET", "apps"): lambda _: [_shown(app) for app in control.apps()],
         }
         self._named: dict[tuple[str, str], Callable[[Request], object]] = {
@@ -227,6 +229,10 @@ class ControlApi:
         self._control.set_data360_token_life(asked.seconds)
         return asked
 
+    def _change_org(self, request: Request) -> object:
+        changes = msgspec.json.decode(request.body, type=dict[str, object])
+        return self._control.change_org(changes)
+
     def _change_app(self, request: Request) -> object:
         changes = msgspec.json.decode(request.body, type=dict[str, object])
         return _shown(self._control.change_app(request.segments[2], changes))
@@ -266,6 +272,9 @@ def _shown(app: ConnectedApp) -> dict[str, object]:
         "callbacks": app.callbacks,
         "require_pkce": app.require_pkce,
         "require_secret": app.require_secret,
+        "ip_ranges": app.ip_ranges,
+        "installed": app.installed,
+        "propagated": app.propagated,
         "jwt_access_tokens": app.jwt_access_tokens,
         "jwt_access_token_life_s": app.jwt_access_token_life_s,
     }

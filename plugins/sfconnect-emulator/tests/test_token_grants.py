@@ -240,7 +240,7 @@ class TestTokenEndpoint:
         assert refusal(answer) == (400, "unsupported_grant_type", "grant type not supported")
 
     async def test_limits_logins_per_user_and_hour(self, probe: Probe, clock: Clock) -> None:
-        probe.org.instance.authorization.state.admission.logins_per_hour = 2
+        probe.org.control.change_org({"logins_per_hour": 2})
         clock.freeze()
         await by_secret(probe)
         clock.advance(1800)

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field, replace
 
 from sfconnect_emulator.clock import Clock
 from sfconnect_emulator.oauth.approvals import Approvals
-from sfconnect_emulator.oauth.apps import ConnectedApp
-from sfconnect_emulator.oauth.errors import access_denied, inactive_user, invalid_grant
+from sfconnect_emulator.oauth.apps import AppRegistry, ConnectedApp
+from sfconnect_emulator.oauth.errors import (
+    access_denied,
+    inactive_org,
+    inactive_user,
+    invalid_grant,
+)
 from sfconnect_emulator.oauth.people import Directory, Person
 from sfconnect_emulator.oauth.signing import OrgSigner
 from sfconnect_emulator.oauth.tokens import Session, SignedToken, TokenBook
 
 LOGIN_WINDOW_S = 3600
-LOGINS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,19 @@ class Admission:
     """Policies between a user who is known and the session that an app opens for him."""
 
     def __init__(
-        self, tokens: TokenBook, directory: Directory, clock: Clock, signer: OrgSigner
+        self,
+        tokens: TokenBook,
+        directory: Directory,
+        clock: Clock,
+        signer: OrgSigner,
+        apps: AppRegistry,
     ) -> None:
-        self.logins_per_hour = LOGINS_PER_HOUR
         self.approvals = Approvals()
         self._tokens = tokens
         self._directory = directory
         self._clock = clock
         self._signer = signer
+        self._apps = apps
         self._logins: dict[str, deque[float]] = {}
 
     def approved_user(self, app: ConnectedApp, username: str) -> Person:
@@ -87,8 +96,13 @@ class Admission:
         """Open a session; this is a login of the user and counts as one.
 
         Raises:
-            OAuthError: the user has logged in too often within an hour.
+            OAuthError: the org is inactive, the caller is outside the app's ranges, or the user has
+                logged in too often within an hour.
         """
+        if not self._apps.org.active:
+            raise inactive_org()
+        if app.ip_ranges and not self._apps.org.is_called_from(app.ip_ranges):
+            raise invalid_grant("ip restricted")
         self._count_login(user)
         session = self._tokens.open(
             *(app.client_id, user.user_id, user.username, scope, family),
@@ -132,6 +146,6 @@ class Admission:
         logins = self._logins.setdefault(user.user_id, deque())
         while logins and logins[0] <= now - LOGIN_WINDOW_S:
             logins.popleft()
-        if len(logins) >= self.logins_per_hour:
+        if len(logins) >= self._apps.org.logins_per_hour:
             raise invalid_grant("login rate exceeded")
         logins.append(now)

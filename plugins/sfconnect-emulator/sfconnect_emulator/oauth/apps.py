@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from sfconnect_emulator.oauth.errors import app_not_installed
+from sfconnect_emulator.oauth.org_policies import OrgPolicies
 
 CLIENT_CREDENTIALS = "client_credentials"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -39,7 +43,9 @@ class ConnectedApp:
     ``approved_users`` are those who have done so already. ``max_assertion_s`` bounds how far ahead
     an assertion may expire; None lifts the bound. ``require_secret`` is about the exchange of
     authorization codes. Refresh tokens end ``refresh_token_idle_s`` after their last use, or
-    ``refresh_token_life_s`` after the approval; None means not at all, 0 at once.
+    ``refresh_token_life_s`` after the approval; None means not at all, 0 at once. While a secret is
+    rotated ``client_secret_next`` is good too. Callers outside ``ip_ranges`` get no tokens, unless
+    there are no ranges. An app that is not ``propagated`` is not known yet.
     """
 
     client_id: str
@@ -62,6 +68,10 @@ class ConnectedApp:
     require_secret: bool = False
     jwt_access_tokens: bool = False
     jwt_access_token_life_s: int = 1800
+    client_secret_next: str | None = field(default=None, repr=False)
+    ip_ranges: tuple[str, ...] = ()
+    installed: bool = True
+    propagated: bool = True
 
     def approves(self, username: str) -> bool:
         """Whether an admin has let this user in."""
@@ -89,14 +99,27 @@ class AppRegistry:
     """The apps of one org, by consumer key."""
 
     def __init__(self, apps: tuple[ConnectedApp, ...] = ()) -> None:
+        self.org = OrgPolicies()
         self._apps = {app.client_id: app for app in apps}
 
     def __iter__(self) -> Iterator[ConnectedApp]:
         return iter(self._apps.values())
 
     def get(self, client_id: str) -> ConnectedApp | None:
-        """The app with this consumer key, if any."""
-        return self._apps.get(client_id)
+        """The app with this consumer key as it works now, if any.
+
+        Flows that the org blocks are off; an app that has not been propagated is not known yet.
+
+        Raises:
+            OAuthError: the app exists elsewhere and is not installed in this org.
+        """
+        app = self._apps.get(client_id)
+        if app is None or not app.propagated:
+            return None
+        if not app.installed:
+            raise app_not_installed()
+        blocked = self.org.blocked_flows
+        return replace(app, flows=app.flows - blocked) if blocked else app
 
     def add(self, app: ConnectedApp) -> ConnectedApp:
         """Register an app, or put a new version in the place of an old one."""
@@ -115,6 +138,8 @@ class AppRegistry:
             policies = msgspec.convert(dict(changes), _Policies)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
+        for one in policies.ip_ranges or ():
+            ip_network(one, strict=False)
         return self.add(policies.applied_to(app))
 
 
@@ -137,6 +162,10 @@ class _Policies(msgspec.Struct, forbid_unknown_fields=True):
     require_secret: bool | UnsetType = UNSET
     jwt_access_tokens: bool | UnsetType = UNSET
     jwt_access_token_life_s: int | UnsetType = UNSET
+    client_secret_next: str | UnsetType | None = UNSET
+    ip_ranges: tuple[str, ...] | UnsetType = UNSET
+    installed: bool | UnsetType = UNSET
+    propagated: bool | UnsetType = UNSET
     refresh_token_idle_s: int | UnsetType | None = UNSET
     refresh_token_life_s: int | UnsetType | None = UNSET
     max_assertion_s: int | UnsetType | None = UNSET

@@ -66,7 +66,7 @@ class ClientCredentials:
         app = apps.get(self.client_id or "")
         if app is None:
             raise unknown_client()
-        if self.client_secret is not None and not _same(self.client_secret, app.client_secret):
+        if self.client_secret is not None and not _is_secret_of(app, self.client_secret):
             raise wrong_secret()
         return app
 
@@ -88,6 +88,11 @@ def _basic(encoded: str) -> tuple[str, str]:
     if not colon:
         raise wrong_secret()
     return unquote_plus(client_id), unquote_plus(secret)
+
+
+def _is_secret_of(app: ConnectedApp, given: str) -> bool:
+    wanted = (app.client_secret, app.client_secret_next)
+    return any(secret is not None and _same(given, secret) for secret in wanted)
 
 
 def _same(given: str, wanted: str) -> bool:

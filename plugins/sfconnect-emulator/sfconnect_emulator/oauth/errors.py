@@ -70,6 +70,17 @@ def access_denied() -> OAuthError:
     return OAuthError("invalid_app_access", "user is not admin approved to access this app")
 
 
+def app_not_installed() -> OAuthError:
+    """The app is one of another org, and nobody has installed it here."""
+    words = "External client app is not installed in this org"
+    return OAuthError("OAUTH_EC_APP_NOT_FOUND", words)
+
+
+def inactive_org() -> OAuthError:
+    """The org is locked, or a scratch org that has ended."""
+    return OAuthError("inactive_org", "inactive organization")
+
+
 def inactive_user() -> OAuthError:
     """The user exists but is frozen or deactivated."""
     return OAuthError("inactive_user", "inactive user")

@@ -42,7 +42,7 @@ class AuthorizationState:
 
     def __post_init__(self) -> None:
         self.signer = OrgSigner(self.directory.org_id, self.clock)
-        self.admission = Admission(self.tokens, self.directory, self.clock, self.signer)
+        self.admission = Admission(self.tokens, self.directory, self.clock, self.signer, self.apps)
         self.accounts = Accounts(self.directory)
         self.codes = CodeBook(self.clock)
         self.browsers = BrowserSessions(self.clock)

@@ -37,6 +37,19 @@ def session_invalid() -> ApiError:
     return ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid")
 
 
+def session_not_for_rest() -> ApiError:
+    """The session is alive, but its scope or its user's permissions lack the API."""
+    words = "This session is not valid for use with the REST API"
+    return ApiError(401, "INVALID_SESSION_ID", words)
+
+
+def api_disabled() -> ApiError:
+    """The org has no API."""
+    return ApiError(
+        403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner"
+    )
+
+
 def invalid_auth_header() -> ApiError:
     """There is an Authorization header, and it holds no token."""
     return ApiError(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from sfconnect_emulator.data.errors import ApiError, no_such_resource
 from sfconnect_emulator.instance import Exchange, Instance
@@ -12,12 +13,14 @@ from sfconnect_emulator.oauth.tokens import Session
 from sfconnect_emulator.rendering import json_answer
 from sfconnect_emulator.rest.call import Call
 from sfconnect_emulator.rest.errors import (
+    api_disabled,
     daily_limit_exceeded,
     error_answer,
     invalid_auth_header,
     method_not_allowed,
     retired_version,
     session_invalid,
+    session_not_for_rest,
 )
 from sfconnect_emulator.rest.resources import find_resource
 from sfconnect_emulator.settings import NEWEST_VERSION, OLDEST_VERSION
@@ -61,6 +64,11 @@ class RestService:
         session = None if token is None else self._instance.tokens.use(token)
         if session is None:
             raise session_invalid()
+        org = self._instance.apps.org
+        if not org.api_enabled:
+            raise api_disabled()
+        if not _opens_rest(session.scope) or session.username.lower() in org.users_without_api:
+            raise session_not_for_rest()
         return session
 
     def _counted(self, exchange: Exchange, version: int, session: Session) -> Response:
@@ -87,6 +95,11 @@ class RestService:
             raise method_not_allowed(method, resource)
         request_id = exchange.request_id
         return handler(Call(self._instance, request, request_id, method, version, session, rest))
+
+
+@lru_cache(maxsize=64)
+def _opens_rest(scope: str) -> bool:
+    return not frozenset(scope.split()).isdisjoint({"api", "full"})
 
 
 def _method(request: Request) -> str:
