@@ -9,7 +9,7 @@ from authlib.oauth2.rfc7009 import prepare_revoke_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 def token_body(grant_type: str, fields: Mapping[str, str]) -> str:
@@ -24,7 +24,7 @@ def revoke_body(token: str, token_type_hint: str | None = None) -> str:
     return str(body)
 
 
-def authorize_url(endpoint: str, parameters: Mapping[str, str]) -> str:
+def authorize_url(endpoint: str, parameters: Mapping[str, str | Sequence[str]]) -> str:
     """Encode an authorization request for a code (RFC 6749 §4.1.1); ``client_id`` is required."""
     url: str = prepare_grant_uri(endpoint, response_type="code", **parameters)
     return url

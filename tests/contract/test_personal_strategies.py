@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from sfconnect.auth.oauth2 import OAuth2AuthorizationCode, OAuth2Device
 from sfconnect.messages import Response
 from sfconnect.salesforce.auth import AuthorizationCode, Device
 from sfconnect.testing import FakeTokenServer, ReceivedRequest, answer
@@ -58,3 +59,42 @@ class TestDevice(StrategyConformance):
     @pytest.fixture
     def strategy(self, token_server):
         return Device(token_server.url, "canary-id", "canary secret", accept_restricted=True)
+
+
+class TestOAuth2AuthorizationCode(TokenEndpointConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return OAuth2AuthorizationCode(
+            token_url=token_server.url + "/token",
+            authorization_url=token_server.url + "/authorize",
+            client_id="canary-id",
+            client_secret="canary secret/+&%",
+            scope="read write",
+        )
+
+
+class TestRotatingOAuth2AuthorizationCode(RotationConformance):
+    @pytest.fixture
+    def strategy(self, token_server):
+        return OAuth2AuthorizationCode(
+            token_url=token_server.url + "/token",
+            authorization_url=token_server.url + "/authorize",
+            client_id="canary-id",
+            client_auth="none",
+        )
+
+
+class TestOAuth2Device(StrategyConformance):
+    @pytest.fixture
+    async def token_server(self) -> AsyncIterator[DeviceServer]:
+        async with DeviceServer() as server:
+            yield server
+
+    @pytest.fixture
+    def strategy(self, token_server):
+        return OAuth2Device(
+            token_url=token_server.url + "/token",
+            device_authorization_url=token_server.url + "/device",
+            client_id="canary-id",
+            client_secret="canary secret/+&%",
+        )

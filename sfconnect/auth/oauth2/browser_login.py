@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from secrets import token_urlsafe
 from types import MappingProxyType
@@ -42,8 +42,10 @@ class CodeRequest:
     redirect_uris: tuple[str, ...]
     facts: LoginFacts
     """Of the login, for errors; with the id of the app."""
-    parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Further ones, such as ``scope``; empty ones are left out."""
+    parameters: Mapping[str, str | Sequence[str]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """Further ones, such as ``scope``; empty ones are left out, several values repeated."""
     is_issuer: Callable[[str], bool] = bool
     """Whether an answer that names its issuer comes from the server that was asked."""
     rules: tuple[Rule, ...] = ()

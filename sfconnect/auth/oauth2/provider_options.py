@@ -33,7 +33,7 @@ _MISSING: Final[tuple[object, ...]] = (UNSET, None, "")
 _HELP: Final = {spec.name: spec for spec in options_of(ProviderProfile)}
 
 
-def _member(name: str) -> dict[str, Any]:
+def member_option(name: str) -> dict[str, Any]:
     """What `option()` is told of a member of a profile: its words, and that it may be left out."""
     spec = _HELP[name]
     return {"help": spec.help, "default": None, "example": spec.example, "choices": spec.choices}
@@ -47,7 +47,7 @@ class ProviderOptions:
     as the provider has them; without ``provider`` they are those of the standard.
     """
 
-    token_url: str | None = option(**_member("token_url"))
+    token_url: str | None = option(**member_option("token_url"))
     client_id: str = option(help="Id of the app.", default=UNSET)
     client_secret: Secret | str | None = option(
         help="Secret of the app.", secret=True, default=None
@@ -57,10 +57,10 @@ class ProviderOptions:
         help=f"A provider whose ways are known: {', '.join(PROVIDERS)}; code may give a profile.",
         default=None,
     )
-    issuer: str | None = option(**_member("issuer"))
-    revocation_url: str | None = option(**_member("revocation_url"))
-    base_url: str | None = option(**_member("base_url"))
-    client_auth: ClientAuthName | None = option(**_member("client_auth"))
+    issuer: str | None = option(**member_option("issuer"))
+    revocation_url: str | None = option(**member_option("revocation_url"))
+    base_url: str | None = option(**member_option("base_url"))
+    client_auth: ClientAuthName | None = option(**member_option("client_auth"))
     private_key: Secret | str | bytes | None = option(**PRIVATE_KEY)
     private_key_file: Path | str | None = option(**PRIVATE_KEY_FILE)
     passphrase: Secret | str | None = option(**PASSPHRASE)
@@ -68,21 +68,21 @@ class ProviderOptions:
     key_id: str | None = option(
         help="Name of the key in the header of what it signs (kid).", default=None
     )
-    assertion_audience: str | None = option(**_member("assertion_audience"))
-    body_encoding: BodyEncoding | None = option(**_member("body_encoding"))
-    scope: str | None = option(**_member("scope"))
-    scope_on: tuple[Step, ...] | None = option(**_member("scope_on"))
-    audience: str | None = option(**_member("audience"))
-    resource: tuple[str, ...] | None = option(**_member("resource"))
-    token_params: tuple[str, ...] | dict[str, str] | None = option(**_member("token_params"))
-    access_token_member: str | None = option(**_member("access_token_member"))
-    refresh_token_member: str | None = option(**_member("refresh_token_member"))
-    expires_in_member: str | None = option(**_member("expires_in_member"))
-    expires_at_member: str | None = option(**_member("expires_at_member"))
-    base_url_member: str | None = option(**_member("base_url_member"))
-    base_url_hosts: tuple[str, ...] | None = option(**_member("base_url_hosts"))
-    default_lifetime_s: float | None = option(**_member("default_lifetime_s"))
-    rotates_refresh_token: bool | None = option(**_member("rotates_refresh_token"))
+    assertion_audience: str | None = option(**member_option("assertion_audience"))
+    body_encoding: BodyEncoding | None = option(**member_option("body_encoding"))
+    scope: str | None = option(**member_option("scope"))
+    scope_on: tuple[Step, ...] | None = option(**member_option("scope_on"))
+    audience: str | None = option(**member_option("audience"))
+    resource: tuple[str, ...] | None = option(**member_option("resource"))
+    token_params: tuple[str, ...] | dict[str, str] | None = option(**member_option("token_params"))
+    access_token_member: str | None = option(**member_option("access_token_member"))
+    refresh_token_member: str | None = option(**member_option("refresh_token_member"))
+    expires_in_member: str | None = option(**member_option("expires_in_member"))
+    expires_at_member: str | None = option(**member_option("expires_at_member"))
+    base_url_member: str | None = option(**member_option("base_url_member"))
+    base_url_hosts: tuple[str, ...] | None = option(**member_option("base_url_hosts"))
+    default_lifetime_s: float | None = option(**member_option("default_lifetime_s"))
+    rotates_refresh_token: bool | None = option(**member_option("rotates_refresh_token"))
     subdomain: str | None = option(
         help="Of the tenant, for providers that have one host for each (mce).", default=None
     )
@@ -110,14 +110,16 @@ class ProviderOptions:
         """
         given = self.provider
         known = provider_named(given) if isinstance(given, str) else given or ProviderProfile()
-        own = {name: value for name in _OVERRIDING if (value := getattr(self, name)) is not None}
+        # Also of a subclass, which may have options for further endpoints.
+        names = [item.name for item in fields(self) if item.name in _HELP and item.name != "name"]
+        own = {name: value for name in names if (value := getattr(self, name)) is not None}
         if self.token_params is not None:
             own["token_params"] = known.token_parameters | token_parameters(self.token_params)
         made = replace(known, **own)
         # A member may have been put in the place of the one that a parameter was for.
         idle = set(known.takes) - set(made.takes)
-        names = (name for name in PARAMETERS if name not in idle)
-        return made.filled({name: text for name in names if (text := getattr(self, name))})
+        filling = (name for name in PARAMETERS if name not in idle)
+        return made.filled({name: text for name in filling if (text := getattr(self, name))})
 
     @property
     def names_base_url(self) -> bool:
@@ -141,9 +143,3 @@ class ProviderOptions:
         """Refuse a proof that does not fit; grants that ask for less override it."""
         check_client_options(self, profile.client_auth)
         refuse_unused_key(self, profile.client_auth)
-
-
-_OVERRIDING: Final = tuple(
-    item.name for item in fields(ProviderOptions) if item.name in _HELP and item.name != "name"
-)
-"""The options that stand for a member of the profile."""

@@ -7,11 +7,20 @@ from typing import ClassVar, Final
 
 from sfconnect._types import Secret
 from sfconnect.auth.base import AuthContext, Credentials
-from sfconnect.auth.oauth2.client_auth import check_client_options, refuse_unused_key
+from sfconnect.auth.oauth2.client_auth import (
+    ClientOptions,
+    check_client_options,
+    refuse_unused_key,
+)
 from sfconnect.auth.oauth2.provider import ProviderProfile
 from sfconnect.auth.oauth2.provider_options import ProviderOptions
 from sfconnect.auth.oauth2.refusals import REFRESH, Rule
-from sfconnect.auth.oauth2.token_endpoint import Grant, ask_for_token, revoke_token
+from sfconnect.auth.oauth2.token_endpoint import (
+    Grant,
+    ProviderLogin,
+    ask_for_token,
+    revoke_token,
+)
 from sfconnect.auth.options import as_secret, option
 from sfconnect.errors import ReauthorizationRequired
 
@@ -40,25 +49,40 @@ class OAuth2RefreshToken(ProviderOptions):
 
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Log in with the configured token."""
-        return await self._exchange(context, as_secret(self.refresh_token))
+        return await renew(self, context, as_secret(self.refresh_token))
 
     async def refresh(self, context: AuthContext, credentials: Credentials) -> Credentials:
         """Renew with the newest token; a rotated one must never be used a second time."""
         newest = credentials.refresh_token or as_secret(self.refresh_token)
-        return await self._exchange(context, newest)
+        return await renew(self, context, newest)
 
     async def revoke(self, context: AuthContext, credentials: Credentials) -> None:
         """End the grant: the newest refresh token, and what was made of it."""
         newest = credentials.refresh_token or as_secret(self.refresh_token)
         await revoke_token(self, context, newest, "refresh_token")
 
-    async def _exchange(self, context: AuthContext, token: Secret) -> Credentials:
-        rules = (_ROTATED,) if self.profile().rotates_refresh_token else ()
-        fields = {"refresh_token": token.reveal()}
-        grant = Grant("refresh_token", fields, step="refresh", rules=rules)
-        return await ask_for_token(self, context, grant)
-
     def _check_client(self, profile: ProviderProfile) -> None:
-        # A public app, one on a phone say, has no secret.
-        check_client_options(self, profile.client_auth, needs_secret=False)
-        refuse_unused_key(self, profile.client_auth)
+        check_public_client(self, profile)
+
+
+async def renew(strategy: ProviderLogin, context: AuthContext, token: Secret) -> Credentials:
+    """Log in with a refresh token.
+
+    Raises:
+        ReauthorizationRequired: It is dead.
+        AuthError: The server refused otherwise.
+    """
+    rules = (_ROTATED,) if strategy.profile().rotates_refresh_token else ()
+    fields = {"refresh_token": token.reveal()}
+    grant = Grant("refresh_token", fields, step="refresh", rules=rules)
+    return await ask_for_token(strategy, context, grant)
+
+
+def check_public_client(strategy: ClientOptions, profile: ProviderProfile) -> None:
+    """Check the app's proof where there need be none: one on a phone, say, has no secret.
+
+    Raises:
+        ConfigurationError: The options do not fit together.
+    """
+    check_client_options(strategy, profile.client_auth, needs_secret=False)
+    refuse_unused_key(strategy, profile.client_auth)
