@@ -64,6 +64,8 @@ class Request:
     The repr leaves out parameters, query and content, which may be personal data.
 
     ``replay`` says whether it may be sent twice; None leaves that to what the method promises.
+    ``shown_as`` stands for the path in errors and events, where the path itself holds a value of
+    a record, as that of an upsert by external id does.
     """
 
     method: str
@@ -74,11 +76,18 @@ class Request:
     replay: Replay | None = None
     surface: str = "rest"
     timeout: Timeout | None = None
+    shown_as: str | None = None
 
     def __repr__(self) -> str:
-        place = self.path.partition("?")[0]
         mark = self.replay.value if self.replay else None
-        return f"Request({self.method!r}, {place!r}, replay={mark!r}, surface={self.surface!r})"
+        return (
+            f"Request({self.method!r}, {self.place!r}, replay={mark!r}, surface={self.surface!r})"
+        )
+
+    @property
+    def place(self) -> str:
+        """What of the address may be shown: the path without its query, or ``shown_as``."""
+        return self.shown_as or self.path.partition("?")[0]
 
     @property
     def has_one_shot_body(self) -> bool:
@@ -116,6 +125,7 @@ def json_request(
     headers: Mapping[str, str] | None = None,
     replay: Replay | None = None,
     surface: str = "rest",
+    shown_as: str | None = None,
 ) -> Request:
     """Build a request with an optional JSON body; ``json=None`` sends no body.
 
@@ -134,6 +144,7 @@ def json_request(
         content=content,
         replay=replay or default_replay(method),
         surface=surface,
+        shown_as=shown_as,
     )
 
 
@@ -153,6 +164,9 @@ def path_segment(value: str) -> str:
         message = "A part of a URL path holds half a character (a lone surrogate)."
         raise ConfigurationError(message) from None
 
+
+JSON_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a body may raise; the last is for one that is absurdly deep."""
 
 _REQUEST_ID_HEADERS = ("X-SFDC-Request-Id", "X-Request-Id", "Request-Id")
 
@@ -193,7 +207,7 @@ class Response:
         """
         try:
             return msgspec.json.decode(self.content)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except JSON_ERRORS as error:
             message = (
                 f"The answer (status {self.status}, {self.content_type or 'no content type'}, "
                 f"{len(self.content)} bytes) is not valid JSON."

@@ -213,8 +213,8 @@ class HttpService:
 
     def decode_error(self, request: Request, response: Response) -> ApiError:
         """Make an error from the status; the body may hold personal data and is not quoted."""
-        place = request.path.partition("?")[0]
-        error = status_error(response, f"{request.method} {place} answered {response.status}.")
+        message = f"{request.method} {request.place} answered {response.status}."
+        error = status_error(response, message)
         if self.token_is_dead(response):
             error.hint = _REFUSED_HINT
         elif bearer_error(response) == "insufficient_scope":

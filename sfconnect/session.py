@@ -299,6 +299,7 @@ class Session:
             request.replay,
             request.surface,
             request.timeout,
+            request.shown_as,
         )
         return wire if self._signing is None else self._signing.authorize(wire, credentials)
 
@@ -372,7 +373,7 @@ class Session:
         self._emitter.emit(
             RequestFinished(
                 method=request.method,
-                path=request.path.partition("?")[0],
+                path=request.place,
                 surface=request.surface,
                 status=answer.status if answer else None,
                 error=type(error).__name__ if error else None,

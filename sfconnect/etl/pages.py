@@ -14,6 +14,7 @@ import msgspec
 
 from sfconnect.errors import ResponseError
 from sfconnect.etl.columns import Column, Kind
+from sfconnect.messages import JSON_ERRORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class PageDecoder:
         """
         try:
             page = self._decoder.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except JSON_ERRORS as error:
             raise ResponseError(f"A page of rows cannot be read: {error}.") from error
         return DecodedPage(page.totalSize, page.done, page.records)
 

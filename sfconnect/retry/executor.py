@@ -110,7 +110,7 @@ class RetryExecutor:
             self._emitter.emit(
                 RetryScheduled(
                     method=request.method,
-                    path=request.path.partition("?")[0],
+                    path=request.place,
                     surface=request.surface,
                     reason=reason,
                     attempt=state.attempt_number,
@@ -133,7 +133,7 @@ def _final(request: Request, error: SfConnectError) -> SfConnectError:
     if classify(request, error) is not Verdict.UNKNOWN:
         return error
     unknown = OutcomeUnknownError(
-        f"{request.method} {request.path.partition('?')[0]} may or may not have taken effect "
+        f"{request.method} {request.place} may or may not have taken effect "
         f"({type(error).__name__}); it was not sent again.",
         code=error.code,
         status=error.status,

@@ -14,6 +14,8 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 
+from sfconnect.messages import JSON_ERRORS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,12 +33,13 @@ class Fault:
 
 _TITLE = re.compile(rb"<(title|h1)[^>]*>\s*(.*?)\s*</\1>", re.IGNORECASE | re.DOTALL)
 _WORD = re.compile(rb"[A-Za-z]{1,20}(?:_[A-Za-z]{1,20}){1,3}")
-_XML_START = re.compile(rb"\s*<(?!!doctype\s+html|html|h1|body|head)", re.IGNORECASE)
+_XML_START = re.compile(rb"<(?!!doctype\s+html|html|h1|body|head)", re.IGNORECASE)
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_faults(response: Response) -> tuple[Fault, ...]:
     """Return the errors that the body lists, whatever its form; none if it lists none."""
-    content = response.content
+    content = response.content.removeprefix(_BYTE_ORDER_MARK).strip()
     if content[:1] in {b"[", b"{"}:
         return tuple(_from_json(content))
     if _XML_START.match(content):
@@ -56,11 +59,16 @@ def page_title(content: bytes) -> str | None:
 def _from_json(content: bytes) -> Iterator[Fault]:
     try:
         body = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except JSON_ERRORS:
         return
-    for entry in body if isinstance(body, list) else [body]:
-        if isinstance(entry, dict):
-            yield from _from_object(entry)
+    for entry in _objects(body if isinstance(body, list) else [body]):
+        yield from _from_object(entry)
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of an array; what a broken body has in its place counts as none."""
+    entries = value if isinstance(value, list) else []
+    return [entry for entry in entries if isinstance(entry, dict)]
 
 
 _CODE_KEYS = ("errorCode", "statusCode", "exceptionCode", "error", "enhancedErrorType")
@@ -79,11 +87,12 @@ def _from_object(entry: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _from_ui_api(output: dict[str, Any]) -> Iterator[Fault]:
-    for entry in output.get("errors") or ():
+    for entry in _objects(output.get("errors")):
         yield Fault(_first(entry, _CODE_KEYS), _first(entry, _MESSAGE_KEYS))
-    for name, entries in (output.get("fieldErrors") or {}).items():
-        for entry in entries:
-            yield Fault(_first(entry, _CODE_KEYS), _first(entry, _MESSAGE_KEYS), (str(name),))
+    by_field = output.get("fieldErrors")
+    for name, entries in by_field.items() if isinstance(by_field, dict) else ():
+        for entry in _objects(entries):
+            yield Fault(_first(entry, _CODE_KEYS), _first(entry, _MESSAGE_KEYS), (name,))
 
 
 def _first(entry: dict[str, Any], keys: tuple[str, ...]) -> str:
@@ -100,7 +109,7 @@ def _from_xml(content: bytes) -> Iterator[Fault]:
         return
     try:
         root = ET.fromstring(content)  # noqa: S314  # without a DTD there is nothing to expand
-    except ET.ParseError:
+    except (ET.ParseError, LookupError, ValueError):  # the latter for encodings it does not know
         return
     for element in root.iter():
         children = {_local(child.tag): (child.text or "").strip() for child in element}

@@ -18,6 +18,7 @@ from sfconnect.errors import (
     SessionExpiredError,
 )
 from sfconnect.limits import Quota
+from sfconnect.messages import JSON_ERRORS
 from sfconnect.salesforce._scrub import query_place, scrub
 from sfconnect.salesforce.error_bodies import Fault, page_title, read_faults
 from sfconnect.salesforce.error_codes import Meaning, meaning_of
@@ -143,7 +144,7 @@ def comet_says_token_is_dead(content: bytes) -> bool:
     """Whether messages of CometD refuse the token; they may come with any status, also 200."""
     try:
         messages = msgspec.json.decode(content, type=list[_CometMessage])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except JSON_ERRORS:
         return False
     return any(one.ext.sfdc.failure_reason.startswith("401::") for one in messages)
 
@@ -192,7 +193,8 @@ def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]
     if meaning.kind is SessionExpiredError:
         meaning = Meaning(SessionExpiredError, False, _REFUSED_HINT)
     facts |= {"hint": meaning.hint, "retry_safe": meaning.retry_safe}
-    facts["retry_after"] = parse_retry_after(response.headers.get("Retry-After"))
+    headers = response.headers
+    facts["retry_after"] = parse_retry_after(headers.get("Retry-After"), sent=headers.get("Date"))
     if meaning.kind is not QueryError:
         return meaning.kind(message, **facts)
     if _is_query(request):
@@ -212,11 +214,10 @@ def _by_status(response: Response, message: str) -> Meaning:
 
 def _bodyless(request: Request, response: Response) -> ApiError:
     """An edge, a proxy or a broken server answered: there is no code to read."""
-    place = request.path.partition("?")[0]
     title = page_title(response.content)
     what = f"an HTML page titled {title!r}" if title else _described(response)
     error = status_error(
-        response, f"{request.method} {place} answered {response.status} with {what}."
+        response, f"{request.method} {request.place} answered {response.status} with {what}."
     )
     if isinstance(error, SessionExpiredError):
         error.hint = _REFUSED_HINT
@@ -247,9 +248,9 @@ def _described(response: Response) -> str:
 def _multiple_matches(request: Request, response: Response) -> MultipleMatchesError:
     try:
         matches = msgspec.json.decode(response.content, type=list[str])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except JSON_ERRORS:
         matches = []
-    place = request.path.partition("?")[0].rpartition("/")[0]
+    place = request.place.rpartition("/")[0]
     return MultipleMatchesError(
         f"The external id matches several records ({place}).",
         matches=matches,

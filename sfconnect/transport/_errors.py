@@ -104,4 +104,4 @@ def _place(request: Request) -> str:
         port = f":{url.explicit_port}" if url.explicit_port else ""
     except ValueError:
         return "an address that is not a URL"
-    return f"{url.host or ''}{port}{url.raw_path}"
+    return f"{url.host or ''}{port}{request.shown_as or url.raw_path}"

@@ -17,6 +17,7 @@ from sfconnect.auth.base import Credentials
 from sfconnect.errors import OutcomeUnknownError, SfConnectError
 from sfconnect.instrumentation import StructlogHook, redacting_processor
 from sfconnect.retry import RetryPolicy
+from sfconnect.salesforce.rest import SObject
 from sfconnect.testing import ScriptedStrategy
 
 TOKEN = "canary-token-00Dxx"
@@ -57,12 +58,20 @@ ENDS = {
     "reset": reset,
     "never": never,
 }
+
+
+def account(api: Connector) -> SObject:
+    return SObject(api, "68.0", "Account")
+
+
 CALLS = {
     "read": lambda api: api.get("/x", params={"q": QUERY}),
     "read by path": lambda api: api.get(f"/x?q={QUERY}"),
     "create": lambda api: api.post(f"/x?q={QUERY}", json={"name": RECORD}),
     "bad header": lambda api: api.get("/x").with_headers({"X-Note": f"{RECORD}\n"}),
     "bad query": lambda api: api.get(f"/x?q={QUERY} with a space"),
+    "read by external id": lambda api: account(api).retrieve_by("Email__c", RECORD),
+    "upsert": lambda api: account(api).upsert("Email__c", f"{RECORD}@x.example", {"Name": RECORD}),
     "foreign host": lambda api: api.get(f"https://evil.example/?q={QUERY}"),
 }
 

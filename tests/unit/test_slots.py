@@ -191,6 +191,23 @@ async def test_everybody_waits_equally_long_from_when_they_came(at):
     assert (slots.used, slots.waiting, len(slots._deadlines)) == (1, 0, 0)
 
 
+async def test_whoever_is_left_of_many_waits_as_long_as_it_was_promised(at):
+    slots = Slots(1, wait_s=5.0)
+    await slots.acquire()
+    await at(0)
+    many = await waiting(slots, 20)
+    await at(4)
+    (late,) = await waiting(slots, 1)
+
+    for task in many:
+        task.cancel()
+    await at(6)
+    assert not late.done()
+    await at(9.1)
+
+    assert isinstance(late.exception(), TimeoutError)
+
+
 async def test_the_time_of_who_was_served_ends_nobody_elses_wait(at):
     slots = Slots(1, wait_s=5.0)
     await slots.acquire()
@@ -306,7 +323,7 @@ async def test_refusing_keeps_those_in_line_and_turns_others_away():
 
 
 async def test_closing_turns_everybody_away():
-    slots = Slots(1)
+    slots = Slots(1, wait_s=60.0)
     await slots.acquire()
     tasks = await waiting(slots, 3)
 
@@ -316,6 +333,7 @@ async def test_closing_turns_everybody_away():
     assert [type(outcome) for outcome in outcomes] == 3 * [ClosedError]
     assert outcomes[0] is not outcomes[1]
     assert slots.waiting == 0
+    assert slots._expiry is None
     slots.release()
     assert slots.used == 0
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sfconnect.errors import IncompleteResultError, ResponseError
-from sfconnect.messages import Request, Response
+from sfconnect.messages import JSON_ERRORS, Request, Response
 from sfconnect.paging import Page
 from sfconnect.salesforce.resources import Row, data_path
 
@@ -72,7 +72,7 @@ def decode_page(response: Response) -> RowPage:
     content = response.content
     try:
         body = _body_decoder.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except JSON_ERRORS as error:
         raise _no_page(response) from error
     following = _following(body.done, body.next_records_url, response)
     # Rows need a look of their own only if there are more links than the page's own one: the
@@ -89,7 +89,7 @@ def page_of_response(response: Response) -> Page[Response]:
     """
     try:
         head = _head_decoder.decode(response.content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except JSON_ERRORS as error:
         raise _no_page(response) from error
     following = _following(head.done, head.next_records_url, response)
     return Page((response,), head.total_size, following)

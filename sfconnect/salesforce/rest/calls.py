@@ -38,12 +38,14 @@ def decode_id(response: Response) -> str:
 
 def save_error(result: Mapping[str, Any], response: Response) -> RecordError:
     """Make the error of a save result that came with a status of success."""
-    errors = [entry for entry in result.get("errors") or () if isinstance(entry, dict)]
-    first = errors[0] if errors else {}
+    errors = result.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else {}
+    first = first if isinstance(first, dict) else {}
+    fields = first.get("fields")
     return RecordError(
         "The record was not saved.",
         code=str(first.get("statusCode") or first.get("errorCode") or "") or None,
-        fields=[str(name) for name in first.get("fields") or ()],
+        fields=[str(name) for name in fields] if isinstance(fields, list) else (),
         status=response.status,
         request_id=response.request_id,
     )
@@ -72,7 +74,13 @@ def checked_fields(fields: Sequence[str]) -> str:
 
 
 def write(
-    method: str, path: str, values: Mapping[str, JsonValue], replay: Replay, **params: str
+    method: str,
+    path: str,
+    values: Mapping[str, JsonValue],
+    replay: Replay,
+    *,
+    params: Mapping[str, str] | None = None,
+    shown_as: str | None = None,
 ) -> Request:
     """Build a write with a JSON body.
 
@@ -82,7 +90,9 @@ def write(
     for name, value in values.items():
         _check_value(name, value)
     try:
-        return json_request(method, path, params=params or None, json=values, replay=replay)
+        return json_request(
+            method, path, params=params, json=values, replay=replay, shown_as=shown_as
+        )
     except (TypeError, ValueError) as error:
         raise _without_json_form(values) from error
 

@@ -55,6 +55,10 @@ class SObject:
     def _path(self, *segments: str) -> str:
         return data_path(self._version, "sobjects", self.name, *segments)
 
+    def _without_value(self, field: str) -> str:
+        """The path of a record by external id, as it may be shown: the id may be personal."""
+        return f"{self._path(field)}/…"
+
     def create(self, values: Mapping[str, JsonValue]) -> Call[str]:
         """Create a record; gives its id.
 
@@ -83,8 +87,10 @@ class SObject:
             MultipleMatchesError: The field is not unique and several records have the value.
         """
         params = None if fields is None else {"fields": checked_fields(fields)}
-        path = self._path(_checked_name(external_id, "field"), str(value))
-        return Call(Request("GET", path, params=params), decode_row, self._sender)
+        field = _checked_name(external_id, "field")
+        path = self._path(field, str(value))
+        request = Request("GET", path, params=params, shown_as=self._without_value(field))
+        return Call(request, decode_row, self._sender)
 
     def update(self, record_id: str, values: Mapping[str, JsonValue]) -> Call[None]:
         """Write fields of a record; those that are not named keep their values, None clears.
@@ -126,9 +132,10 @@ class SObject:
         """
         field = _checked_name(external_id, "field")
         path = self._path(field, str(value))
-        params = {"updateOnly": "true"} if update_only else {}
+        params = {"updateOnly": "true"} if update_only else None
         body = record_body(values, without=field)
-        request = write("PATCH", path, body, Replay.KEYED, **params)
+        shown_as = self._without_value(field)
+        request = write("PATCH", path, body, Replay.KEYED, params=params, shown_as=shown_as)
         return Call(request, _decode_upsert, self._sender)
 
     def describe(self) -> Call[Row]:

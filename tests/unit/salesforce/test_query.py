@@ -207,6 +207,20 @@ async def test_grandchildren_with_more_pages_are_completed_too() -> None:
     assert parent["Contacts"]["records"][0]["Cases"] == child([1, 2], total=2)
 
 
+async def test_grandchildren_on_later_pages_are_completed_too() -> None:
+    late: dict[str, Any] = {"Id": "c2", "Cases": child([1], total=2, following=NEXT.format("g"))}
+    contacts = {"totalSize": 2, "done": False, "nextRecordsUrl": NEXT.format("c"), "records": []}
+    selected, _ = query(
+        page([{"Id": "p", "Contacts": {**contacts, "records": [{"Id": "c1", "Cases": None}]}}]),
+        page([late], total=2),
+        page(rows(2), total=2),
+    )
+
+    (parent,) = await selected.all()
+
+    assert parent["Contacts"]["records"][1]["Cases"] == child([1, 2], total=2)
+
+
 async def test_missing_children_are_an_error() -> None:
     parent = {"Id": "p", "Contacts": child([1], total=4, following=NEXT.format("c"))}
     selected, _ = query(page([parent]), page(rows(2), total=4))

@@ -399,3 +399,39 @@ def test_plain_http_is_for_loopback_only() -> None:
         SERVICE.base_url(credentials("http://acme.my.salesforce.com"))
 
     assert SERVICE.base_url(credentials("http://127.0.0.1:8080/")) == "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize("before", [b"\n", b"\xef\xbb\xbf", b" \r\n\t"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[{"errorCode": "UNABLE_TO_LOCK_ROW", "message": "busy"}]',
+        b"<Errors><Error><errorCode>UNABLE_TO_LOCK_ROW</errorCode></Error></Errors>",
+    ],
+)
+def test_what_stands_before_a_body_does_not_hide_its_code(before: bytes, body: bytes) -> None:
+    error = error_of(before + body)
+
+    assert (type(error), error.code) == (ThrottledError, "UNABLE_TO_LOCK_ROW")
+
+
+def test_retry_after_may_be_a_date_beside_a_code_too() -> None:
+    headers = {
+        "Date": "Tue, 01 Dec 2026 10:00:00 GMT",
+        "Retry-After": "Tue, 01 Dec 2026 10:00:07 GMT",
+    }
+
+    error = error_of(fault("SERVER_UNAVAILABLE"), 503, headers=headers)
+
+    assert error.retry_after == 7.0
+
+
+def test_a_value_in_the_path_is_in_no_message() -> None:
+    request = Request("GET", "/sobjects/Account/Email__c/a%40b.c", shown_as="/sobjects/Account/E/…")
+
+    errors = [
+        SERVICE.decode_error(request, response(b"", status=status)) for status in (300, 404, 503)
+    ]
+
+    assert not any("a%40b.c" in str(error) for error in errors)
+    assert "/sobjects/Account/E/…" in str(errors[1])
