@@ -30,7 +30,7 @@ from sfconnect.transport import ConnectionPool
 from sfconnect_emulator import Emulator
 from sfconnect_emulator.keys import KeyPair
 
-WAYS = ["body", "basic", "jwt file", "jwt text", "refresh", "refresh with secret"]
+WAYS = ["body", "basic", "client key", "jwt file", "jwt text", "refresh", "refresh with secret"]
 
 
 @pytest.fixture
@@ -72,6 +72,15 @@ def client(org: Emulator) -> ClientCredentials:
     return ClientCredentials(org.login_url, org.client_id, org.client_secret)
 
 
+def by_key(org: Emulator) -> ClientCredentials:
+    return ClientCredentials(
+        org.login_url,
+        org.client_id,
+        client_auth="private_key_jwt",
+        private_key=org.private_key,
+    )
+
+
 def bearer(org: Emulator) -> JwtBearer:
     return JwtBearer(org.login_url, org.client_id, org.username, private_key=org.private_key)
 
@@ -84,6 +93,7 @@ def strategy_for(way: str, org: Emulator) -> ClientCredentials | JwtBearer | Ref
     ways: dict[str, ClientCredentials | JwtBearer | RefreshToken] = {
         "body": client(org),
         "basic": replace(client(org), client_auth="basic"),
+        "client key": by_key(org),
         "jwt file": replace(bearer(org), private_key=None, private_key_file=org.private_key_file),
         "jwt text": bearer(org),
         "refresh": refresher(org),
@@ -207,6 +217,14 @@ async def test_a_key_of_another_certificate_is_told_as_such(org, manage):
 
     assert type(error) is InvalidCredentialsError
     assert "does not belong to the certificate" in str(error)
+
+
+async def test_a_client_key_of_another_certificate_is_told_as_such(org, manage):
+    error = await failure(manage, replace(by_key(org), private_key=KeyPair.generate().private_key))
+
+    assert type(error) is InvalidCredentialsError
+    assert error.docs_key == "wrong-client-key"
+    assert "signed assertion" in str(error)
 
 
 @pytest.mark.parametrize(
