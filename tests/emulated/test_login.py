@@ -288,7 +288,7 @@ async def test_a_hopeless_login_is_sent_once_for_many_callers(org, manage):
 
 
 async def test_too_many_logins_of_one_user_stop_the_logins(org, manage):
-    org.instance.authorization.state.admission.logins_per_hour = 0
+    org.control.change_org({"logins_per_hour": 0})
     manager = manage(client(org))
 
     for _ in range(3):
