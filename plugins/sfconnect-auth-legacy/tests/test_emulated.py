@@ -1,4 +1,4 @@
-"""The password flow against an emulated org, over real sockets."""
+"""The password flow and SOAP login against an emulated org, over real sockets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from sfconnect import Salesforce
 from sfconnect.errors import AuthConfigurationError, InvalidCredentialsError
-from sfconnect_auth_legacy import UsernamePassword
+from sfconnect_auth_legacy import SoapLogin, UsernamePassword
 from sfconnect_emulator import Emulator
 
 
@@ -76,3 +76,56 @@ async def test_a_wrong_secret_is_told_apart_from_a_wrong_password(org: Emulator)
             await sf.limits()
 
     assert caught.value.docs_key == "wrong-client-secret"
+
+
+def soap_login_for(org: Emulator, **changes: str) -> SoapLogin:
+    announced = org.announcement
+    options = {
+        "login_url": announced.login_url,
+        "username": announced.username,
+        "password": announced.password,
+        "security_token": announced.security_token,
+    }
+    return SoapLogin(**{**options, **changes})
+
+
+async def test_a_soap_login_opens_a_session_that_queries(org: Emulator) -> None:
+    async with Salesforce.connect(soap_login_for(org)) as sf:
+        rows = [row async for row in sf.query("SELECT Id FROM Account")]
+
+    assert len(rows) == 3
+    assert org.control.statistics()["logins"] == {"soap": 1}
+
+
+async def test_a_soap_session_that_ends_is_followed_by_another_login(org: Emulator) -> None:
+    async with Salesforce.connect(soap_login_for(org, soap_version="31.0")) as sf:
+        await sf.limits()
+        org.control.revoke_tokens()
+        await sf.limits()
+
+    assert org.control.statistics()["logins"] == {"soap": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"password": "wrong"}, "INVALID_LOGIN"),
+     ({"security_token": ""}, "LOGIN_MUST_USE_SECURITY_TOKEN")],
+)  # fmt: skip
+async def test_a_refused_soap_login_says_what_is_wrong(
+    org: Emulator, changes: dict[str, str], code: str
+) -> None:
+    async with Salesforce.connect(soap_login_for(org, **changes)) as sf:
+        with pytest.raises(InvalidCredentialsError) as caught:
+            await sf.limits()
+
+    assert caught.value.code == code
+
+
+async def test_an_expired_password_ends_a_soap_login(org: Emulator) -> None:
+    org.control.change_org({"expired_passwords": [org.username]})
+
+    async with Salesforce.connect(soap_login_for(org)) as sf:
+        with pytest.raises(InvalidCredentialsError) as caught:
+            await sf.limits()
+
+    assert caught.value.docs_key == "password-expired"

@@ -110,6 +110,17 @@ class Admission:
         )
         return Granted(session, app, refresh_token)
 
+    def open_without_app(self, user: Person, scope: str) -> Session:
+        """Open a session for a login that no app stands behind.
+
+        Raises:
+            OAuthError: the org is inactive, or the user has logged in too often within an hour.
+        """
+        if not self._apps.org.active:
+            raise inactive_org()
+        self._count_login(user)
+        return self._tokens.open("", user.user_id, user.username, scope)
+
     def open_renewable(
         self, app: ConnectedApp, user: Person, scope: str, nonce: str | None = None
     ) -> Granted:

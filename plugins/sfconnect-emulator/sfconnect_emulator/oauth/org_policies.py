@@ -16,13 +16,15 @@ class OrgPolicies:
     """Policies of the org; change one by putting a new value in the place of the old.
 
     ``blocked_flows`` are off for every app. ``users_without_api`` lack the permission API Enabled.
-    All callers are on loopback, so ``caller_address`` is where they are taken to call from.
+    ``expired_passwords`` are the users whose SOAP login says so. All callers are on loopback, so
+    ``caller_address`` is where they are taken to call from.
     """
 
     active: bool = True
     api_enabled: bool = True
     blocked_flows: frozenset[str] = frozenset()
     users_without_api: frozenset[str] = frozenset()
+    expired_passwords: frozenset[str] = frozenset()
     caller_address: str = "127.0.0.1"
     logins_per_hour: int = LOGINS_PER_HOUR
 
@@ -40,7 +42,11 @@ class OrgPolicies:
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
         ip_address(whole.caller_address)
-        return replace(whole, users_without_api=frozenset(map(str.lower, whole.users_without_api)))
+        return replace(
+            whole,
+            users_without_api=frozenset(map(str.lower, whole.users_without_api)),
+            expired_passwords=frozenset(map(str.lower, whole.expired_passwords)),
+        )
 
     def is_called_from(self, ranges: Iterable[str]) -> bool:
         """Whether the callers' address lies in one of these networks."""

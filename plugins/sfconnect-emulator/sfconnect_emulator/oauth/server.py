@@ -28,6 +28,7 @@ from sfconnect_emulator.oauth.identity import (
     openid_claims,
 )
 from sfconnect_emulator.oauth.people import Directory, Person
+from sfconnect_emulator.oauth.soap_login import SoapLogin
 from sfconnect_emulator.oauth.state import AuthorizationState
 from sfconnect_emulator.oauth.token_request import TokenRequest
 from sfconnect_emulator.oauth.tokens import TokenBook
@@ -58,6 +59,7 @@ class AuthorizationServer:
         self.state = AuthorizationState(apps, tokens, directory, clock)
         self.device_flow = DeviceFlow(self.state)
         self.data360 = Data360(self.state)
+        self.soap_login = SoapLogin(self.state)
         door, code_flow = FrontDoor(self.state), CodeFlow(self.state)
         self.grants = Grants(self.state, code_flow, self.device_flow)
         self._directory = directory
@@ -83,11 +85,17 @@ class AuthorizationServer:
         if endpoint is None:
             if request.segments[:1] == ("id",):
                 return self._identity(request)
-            return None
+            return self._soap(request)
         try:
             return endpoint(request)
         except OAuthError as error:
             return json_answer(error.status, error.body(), _NOT_CACHED)
+
+    def _soap(self, request: Request) -> Response | None:
+        answer = self.soap_login.handle(request)
+        if answer is not None and b"loginResponse" in answer.body:
+            self._statistics.login("soap")
+        return answer
 
     def _token(self, request: Request) -> Response:
         if request.method != "POST":
