@@ -275,6 +275,7 @@ def _shown(app: ConnectedApp) -> dict[str, object]:
         "ip_ranges": app.ip_ranges,
         "installed": app.installed,
         "propagated": app.propagated,
+        "introspects_all": app.introspects_all,
         "jwt_access_tokens": app.jwt_access_tokens,
         "jwt_access_token_life_s": app.jwt_access_token_life_s,
     }

@@ -118,6 +118,14 @@ class TestIntrospect:
 
         assert answer.json() == {"active": False}
 
+    async def test_tells_apps_that_may_ask_about_all_tokens(self, probe: Probe) -> None:
+        token = await probe.login()
+        probe.org.control.add_app(ConnectedApp("other-app", "other", introspects_all=True))
+
+        answer = await introspect(probe, token, client_id="other-app", client_secret="other")
+
+        assert answer.json()["client_id"] == probe.org.client_id
+
     @pytest.mark.parametrize(
         ("change", "error"),
         [

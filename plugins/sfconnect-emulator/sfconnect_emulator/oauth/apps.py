@@ -72,6 +72,7 @@ class ConnectedApp:
     ip_ranges: tuple[str, ...] = ()
     installed: bool = True
     propagated: bool = True
+    introspects_all: bool = False
 
     def approves(self, username: str) -> bool:
         """Whether an admin has let this user in."""
@@ -166,6 +167,7 @@ class _Policies(msgspec.Struct, forbid_unknown_fields=True):
     ip_ranges: tuple[str, ...] | UnsetType = UNSET
     installed: bool | UnsetType = UNSET
     propagated: bool | UnsetType = UNSET
+    introspects_all: bool | UnsetType = UNSET
     refresh_token_idle_s: int | UnsetType | None = UNSET
     refresh_token_life_s: int | UnsetType | None = UNSET
     max_assertion_s: int | UnsetType | None = UNSET

@@ -186,7 +186,7 @@ class AuthorizationServer:
             raise unknown_client()
         app = client.proven_app(self.apps)
         session = self.tokens.peek(form.get("token", ""))
-        if session is None or session.client_id != app.client_id:
+        if session is None or not (app.introspects_all or session.client_id == app.client_id):
             return json_answer(200, {"active": False}, _NOT_CACHED)
         body = {
             "active": True,
