@@ -51,6 +51,11 @@ class Data360:
             message = "base is not a login."
             raise ConfigurationError(message, hint="Give an object, such as ClientCredentials(…).")
 
+    @property
+    def names_base_url(self) -> bool:
+        """The exchange always tells the tenant's address, so a connector needs no base URL."""
+        return True
+
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Exchange the org's token for one of the tenant.
 

@@ -285,6 +285,16 @@ _ASSERTIONS: Final = (
         cause="No handler maps the token to a user.",
     ),
     Rule(
+        "",
+        "token type not supported",
+        AuthConfigurationError,
+        "Set subject_token_type to the kind that the token has and the handler takes, such as jwt, "
+        "id_token or access_token.",
+        "wrong-subject-token-type",
+        ONLY_EXCHANGE,
+        cause="The org does not take this kind of token.",
+    ),
+    Rule(
         "invalid_grant",
         "",
         InvalidCredentialsError,

@@ -11,6 +11,7 @@ import pytest
 
 from sfconnect._types import Secret
 from sfconnect.auth import AuthStrategy, Credentials, resolve
+from sfconnect.auth.base import NamesBaseUrl
 from sfconnect.auth.manager import CredentialManager
 from sfconnect.auth.store import MemoryStore, identity_key
 from sfconnect.errors import (
@@ -249,6 +250,11 @@ async def test_on_this_machine_a_bare_host_is_reached_as_the_org_is(managed, nam
 def test_what_is_no_login_is_no_base(base: Any):
     with pytest.raises(ConfigurationError, match="base is not a login"):
         Data360(base)
+
+
+def test_a_connector_is_told_its_address_by_the_login():
+    assert isinstance(DERIVED, NamesBaseUrl)
+    assert DERIVED.names_base_url
 
 
 def test_each_base_and_data_space_has_an_identity_of_its_own():

@@ -83,6 +83,7 @@ TABLE: list[tuple[str, str, type[AuthError], str]] = [
     (SAML, "invalid_grant: Audience validation failed", CONFIG, "SAML Assertion Validator"),
     (SAML, "invalid_grant: invalid assertion", WRONG, "Use digital signatures"),
     (EXCHANGE, "invalid_grant: not for us", WRONG, "Apex class"),
+    (EXCHANGE, "invalid_request: subject token type not supported", CONFIG, "subject_token_type"),
     (EXCHANGE, "invalid_request: Token Exchange Handler not found", CONFIG, "token_handler"),
 ]
 
