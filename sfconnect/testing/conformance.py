@@ -65,6 +65,8 @@ from sfconnect.testing.token_server import FakeTokenServer
 from sfconnect.transport import ConnectionPool
 
 CALLERS = 100
+_TELLING = 8
+"""Characters of a value that a hash does not hold by chance."""
 
 
 class StrategyConformance:
@@ -240,7 +242,9 @@ class StrategyConformance:
 
         assert identity_key(rebuilt(strategy)) == key
         values = [str(value) for value in option_values(strategy).values()]
-        assert [value for value in values if value and value in key] == []
+        # A short one, such as 60 or 7, is in one hash of some by chance.
+        told = [value for value in values if len(value) >= _TELLING and value in key]
+        assert told == []
 
     async def test_a_login_gives_usable_credentials(self, manager: CredentialManager) -> None:
         """A token, and where it is for."""
