@@ -44,6 +44,8 @@ EARLY_SPREAD_S: Final = 15.0
 CONFIRMED_S: Final = 60.0
 """How long a token that the login gave again, although it was refused, is not asked for anew."""
 
+_TOKEN_OPTIONS: Final = frozenset({"access_token", "refresh_token"})
+
 
 class CredentialState(Enum):
     """How good the credentials at hand are."""
@@ -202,6 +204,8 @@ class CredentialManager:
     async def revoke(self) -> bool:
         """End the session on the server, and use it no more, here or from the store.
 
+        Where there is none, and the token is an option of the strategy, that token is ended.
+
         Returns:
             Whether the server was told; some strategies have no way to.
         """
@@ -209,6 +213,9 @@ class CredentialManager:
         await self._land()
         held = self._held
         credentials = held.credentials if held else await self._stored_credentials()
+        if credentials is None and self._brings_a_token():
+            credentials = await self.get()
+            held = self._held
         tell = credentials is not None and isinstance(self.strategy, SupportsRevoke)
         if credentials is not None and isinstance(self.strategy, SupportsRevoke):
             await self.strategy.revoke(self._context, credentials)
@@ -445,6 +452,11 @@ class CredentialManager:
             name, kind = type(self.strategy).__name__, type(error).__name__
             code = getattr(error, "code", None)
             self._emitter.emit(TokenFailed(name, self.identity, reason, kind, code))
+
+    def _brings_a_token(self) -> bool:
+        """Whether the strategy was given the very thing that can be revoked."""
+        by_token = _TOKEN_OPTIONS & set(getattr(type(self.strategy), "identity_secrets", ()))
+        return bool(by_token) and isinstance(self.strategy, SupportsRevoke)
 
     async def _stored_credentials(self) -> Credentials | None:
         record = None if self._store is None else await self._store.get(self.identity)

@@ -19,6 +19,7 @@ from sfconnect.instrumentation import Event, EventHook, RetryScheduled, Structlo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sfconnect.auth.resolve import Resolved
     from sfconnect.salesforce.client import Salesforce
 
 T = TypeVar("T")
@@ -28,9 +29,33 @@ def connect(common: Common, *, hooks: Iterable[EventHook] = ()) -> Salesforce:
     """Describe the connection that the options name; it is made with ``async with``."""
     from sfconnect.salesforce.client import Salesforce  # not for --help
 
-    options: dict[str, Any] = {"login_url": common.login_url} if common.login_url else {}
     listening = [*hooks, *_own_hooks(common)]
+    options = _options(common)
     return Salesforce.connect(common.auth, profile=common.profile, hooks=listening, **options)
+
+
+async def find_login(common: Common) -> Resolved:
+    """Find the login that the options name, for commands that look at it before they connect.
+
+    Raises:
+        ConfigurationError: Nothing says how to log in, or something says it wrongly.
+    """
+    from sfconnect.auth.resolve import resolve  # not for --help
+
+    options = _options(common)
+    # In a thread: profiles are files, and a secret may come from a command.
+    return await asyncio.to_thread(resolve, common.auth, profile=common.profile, options=options)
+
+
+def connect_by(common: Common, login: Resolved, **facts: Any) -> Salesforce:
+    """Describe a connection by a login that was found before."""
+    from sfconnect.salesforce.client import Salesforce  # not for --help
+
+    return Salesforce(lambda: login, hooks=_own_hooks(common), **facts)
+
+
+def _options(common: Common) -> dict[str, Any]:
+    return {"login_url": common.login_url} if common.login_url else {}
 
 
 def _own_hooks(common: Common) -> list[EventHook]:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from sfconnect import Connector
+from sfconnect.auth.oauth2 import OAuth2ClientCredentials
 from sfconnect.errors import (
     ConfigurationError,
     LoginRateLimited,
@@ -183,6 +184,28 @@ async def test_describing_a_connection_reads_and_sends_nothing(fake_transport):
 async def test_entering_without_a_base_url_says_what_is_missing(connect):
     with pytest.raises(ConfigurationError, match="base_url"):
         async with connect(base_url=None):
+            pass
+
+
+async def test_a_login_that_names_the_api_needs_no_base_url(connect, fake_transport):
+    async def handler(request: Request) -> Response:
+        return Response(200, {}, b'{"access_token": "t"}')
+
+    login = OAuth2ClientCredentials(
+        "https://auth.example.com/token", "app", "s", base_url="https://api.example.com/v1/"
+    )
+    transport = fake_transport(handler)
+    async with connect(transport=transport, strategy=login, base_url=None) as api:
+        await api.get("/things")
+
+    assert transport.requests[-1].path == "https://api.example.com/v1/things"
+
+
+async def test_a_login_that_does_not_name_the_api_needs_a_base_url(connect):
+    login = OAuth2ClientCredentials("https://auth.example.com/token", "app", "s")
+
+    with pytest.raises(ConfigurationError, match="base_url"):
+        async with connect(strategy=login, base_url=None):
             pass
 
 

@@ -128,13 +128,52 @@ def test_a_status_stands_for_an_error_with_its_facts(service, status, kind, retr
     assert "canary" not in str(error)
 
 
-def test_a_401_is_about_the_token_unless_it_speaks_of_the_scope(service):
-    assert service.token_is_dead(answer(401))
-    assert service.token_is_dead(answer(401, WWW_Authenticate='Bearer error="invalid_token"'))
-    assert not service.token_is_dead(
-        answer(401, WWW_Authenticate='Bearer error="insufficient_scope"')
-    )
-    assert not service.token_is_dead(answer(403))
+@pytest.mark.parametrize(
+    ("status", "challenge", "dead"),
+    [
+        (401, None, True),
+        (401, "Bearer", True),
+        (401, 'Basic realm="x"', True),
+        (401, 'Bearer error="invalid_token"', True),
+        (401, 'Basic realm="x", Bearer realm="y", error="invalid_token"', True),
+        (401, 'Bearer realm="insufficient_scope explained", error="invalid_token"', True),
+        (401, 'Bearer error="insufficient_scope"', False),
+        (401, 'Bearer error="invalid_request"', False),
+        (401, 'DPoP error="invalid_token"', True),
+        (400, 'Bearer error="invalid_token"', True),
+        (403, 'Bearer error="invalid_token"', True),
+        (403, 'Bearer error="insufficient_scope", scope="a"', False),
+        (403, 'Bearer realm="invalid_token"', False),
+        (403, None, False),
+        (400, None, False),
+        (500, 'Bearer error="invalid_token"', False),
+        (200, 'Bearer error="invalid_token"', False),
+    ],
+)
+def test_a_bearer_challenge_decides_whether_the_token_is_dead(service, status, challenge, dead):
+    headers = {} if challenge is None else {"WWW_Authenticate": challenge}
+
+    assert service.token_is_dead(answer(status, **headers)) is dead
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_scope_that_is_too_small_is_told_as_such(service, status):
+    response = answer(status, WWW_Authenticate='Bearer error="insufficient_scope"')
+
+    hint = service.decode_error(Request("GET", "/x"), response).hint
+
+    assert hint is not None
+    assert "further scope" in hint
+
+
+def test_without_a_base_url_the_api_is_where_the_login_says():
+    service = HttpService()
+
+    assert service.base_url(CREDENTIALS) == "https://api.example.com"
+    assert service.owns("https://api.example.com/x", CREDENTIALS)
+    assert not service.owns("https://evil.example/x", CREDENTIALS)
+    with pytest.raises(ConfigurationError):
+        service.base_url(Credentials(Secret("t"), "http://api.example.com"))
 
 
 def test_a_plain_api_tells_no_quota(service):

@@ -193,6 +193,32 @@ OAUTH_RULES: Final = (
     Rule("", "", AuthConfigurationError, "", "refused"),
 )
 """What the codes of RFC 6749 §5.2 and §4.1.2.1 mean wherever nothing better is known."""
+PROVIDER_RULES: Final = (
+    Rule(
+        "invalid_client",
+        r"^It asks for .*\bbasic\b",
+        InvalidCredentialsError,
+        "The server wants the secret as Basic: set client_auth='basic'.",
+        "client-auth-basic",
+        client_auth="body",
+    ),
+    Rule(
+        "invalid_request",
+        "",
+        AuthConfigurationError,
+        "The server misses a parameter, does not know one, or reads another form of body: compare "
+        "its documentation with scope, audience, resource, token_params and body_encoding.",
+        "invalid-request",
+    ),
+    Rule(
+        "invalid_target",
+        "",
+        AuthConfigurationError,
+        "The server knows no such API: check resource and audience.",
+        "invalid-target",
+    ),
+)
+"""Asked beside them for providers whose ways are options (the last code is of RFC 8707 §2)."""
 
 
 def explain(refusal: Refusal, facts: LoginFacts, rules: Iterable[Rule] = ()) -> AuthError:

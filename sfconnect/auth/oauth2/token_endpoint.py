@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sfconnect.auth.oauth2.client_auth import ClientOptions, authenticated_client
 from sfconnect.auth.oauth2.discovery import endpoint_of, required_endpoint
 from sfconnect.auth.oauth2.exchange import exchange, revoke
-from sfconnect.auth.oauth2.refusals import LoginFacts
+from sfconnect.auth.oauth2.refusals import PROVIDER_RULES, LoginFacts
 from sfconnect.auth.oauth2.wire import credentials_from, revoke_request, token_request
 from sfconnect.auth.store import secrets_of
 from sfconnect.auth.urls import shown, split_endpoint
@@ -77,7 +77,8 @@ async def ask_for_token(strategy: ProviderLogin, context: AuthContext, grant: Gr
         encoding=profile.body_encoding,
     )
     facts = _facts(strategy, grant, url, client)
-    answer = await exchange(context, request, facts, grant.rules, profile.answer_members)
+    rules = (*grant.rules, *PROVIDER_RULES)
+    answer = await exchange(context, request, facts, rules, profile.answer_members)
     return credentials_from(
         answer,
         base_url=_base_url(profile, answer, url),

@@ -8,9 +8,11 @@ command = LazyGroup(
     "auth",
     summaries={
         "list": "Show the logins there are, and their options.",
+        "explain": "Say what a login is for, and how to set it up.",
         "token": "Log in and print the access token.",
+        "revoke": "End the session of the login, and forget its token.",
     },
     prefix="auth_",
-    help="Show logins, get a token.",
+    help="Explain logins, check them, get a token.",
     no_args_is_help=True,
 )

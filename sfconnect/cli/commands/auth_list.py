@@ -9,67 +9,53 @@ import click
 from sfconnect.cli.common import Common, common_options
 
 if TYPE_CHECKING:
-    from sfconnect.auth.options import OptionSpec
-    from sfconnect.auth.registry import PluginReport
+    from sfconnect.cli.logins import Known
 
 
 @click.command("list")
 @common_options
 @click.pass_obj
 def command(common: Common) -> None:
-    """Show the logins there are, and their options.
+    """Show the logins there are, where they come from, and their options.
 
     An option NAME is set in a profile, or in the environment as SFCONNECT_NAME; in brackets,
-    it may be left out. --json tells everything about each option.
+    it may be left out. A login that cannot be used here tells why. --json tells everything.
     """
-    from sfconnect.auth.registry import STRATEGIES  # not for --help
+    from sfconnect.cli.logins import known_logins  # not for --help
     from sfconnect.cli.output import print_records
 
-    reports = STRATEGIES.check()
-    records = [_record(report, _options(report)) for report in reports]
-    whole = [_known(report, _options(report)) for report in reports]
-    print_records(common, records, whole=whole)
+    logins = known_logins()
+    print_records(common, list(map(_record, logins)), whole=list(map(_known, logins)))
 
 
-def _options(report: PluginReport) -> tuple[OptionSpec, ...]:
-    from sfconnect.auth.options import options_of
-    from sfconnect.auth.registry import STRATEGIES
-
-    if not report.ok:
-        return ()
-    return options_of(STRATEGIES.load(f"{report.distribution}:{report.name}"))
-
-
-def _record(report: PluginReport, options: tuple[OptionSpec, ...]) -> dict[str, Any]:
-    names = (option.name if option.required else f"[{option.name}]" for option in options)
-    about = report.summary if report.error is None else f"broken: {report.error.message}"
+def _record(login: Known) -> dict[str, Any]:
+    names = (option.name if option.required else f"[{option.name}]" for option in login.options)
     return {
-        "login": report.name,
-        "from": f"{report.distribution} {report.version}".strip(),
+        "login": login.name,
+        "from": login.home,
+        "can be used": _verdict(login),
         "options": " ".join(names),
-        "about": about,
+        "about": login.summary,
     }
 
 
-def _known(report: PluginReport, options: tuple[OptionSpec, ...]) -> dict[str, Any]:
-    return {
-        "name": report.name,
-        "distribution": report.distribution,
-        "version": report.version,
-        "summary": report.summary,
-        "error": str(report.error) if report.error else None,
-        "options": [_option(option) for option in options],
-    }
+def _verdict(login: Known) -> str:
+    if login.broken is not None:
+        return f"no, broken: {login.broken}"
+    return "yes" if login.unavailable is None else f"no: {login.unavailable}"
 
 
-def _option(option: OptionSpec) -> dict[str, Any]:
-    default = None if option.required or option.secret else option.default
+def _known(login: Known) -> dict[str, Any]:
+    from sfconnect.cli.guide import known_option  # not for --help
+
     return {
-        "name": option.name,
-        "help": option.help,
-        "required": option.required,
-        "secret": option.secret,
-        "default": default if default is None else str(default),
-        "environment": list(option.env),
-        "wanted": option.wanted,
+        "name": login.name,
+        "origin": login.origin,
+        "distribution": login.distribution,
+        "version": login.version or None,
+        "summary": login.summary,
+        "available": login.broken is None and login.unavailable is None,
+        "unavailable": login.unavailable,
+        "error": login.broken,
+        "options": [known_option(option, login.options) for option in login.options],
     }

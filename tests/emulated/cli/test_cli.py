@@ -121,28 +121,6 @@ def test_a_request_prints_the_answer(here: Command) -> None:
     assert json.loads(whole.out)[-1]["version"] == "68.0"
 
 
-def test_logins_are_listed_with_their_options(here: Command) -> None:
-    table = here("auth", "list").out
-    known = {one["name"]: one for one in json.loads(here("auth", "list", "--json").out)}
-
-    assert "client-credentials" in table
-    secret = next(
-        option
-        for option in known["client-credentials"]["options"]
-        if option["name"] == "client_secret"
-    )
-    assert (secret["secret"], secret["required"], secret["default"]) == (True, True, None)
-
-
-def test_a_token_is_printed_by_the_command_that_is_for_it(here: Command, org: Announcement) -> None:
-    plain = here("auth", "token").out.strip()
-    known = json.loads(here("auth", "token", "--json").out)
-
-    assert plain.startswith(org.org_id[:15] + "!")
-    assert known["instance_url"] == org.instance_url
-    assert known["access_token"].startswith(org.org_id[:15] + "!")
-
-
 @pytest.mark.parametrize("options", [[], ["--check"]], ids=["listed", "checked"])
 def test_plugins_are_listed_with_where_they_come_from(here: Command, options: list[str]) -> None:
     done = here("plugins", "list", *options, "--format", "csv")

@@ -391,6 +391,24 @@ async def test_revoke_ends_the_session_and_the_next_caller_logs_in(manager, stra
     assert token_of(await logged_in(manager, clock)) == "token-2"
 
 
+async def test_revoke_ends_a_token_that_is_an_option(clock):
+    class Bringing(ScriptedStrategy):
+        identity_secrets = ("access_token",)
+
+    strategy = Bringing()
+    manager = CredentialManager(strategy, send=no_network, clock=clock)
+
+    assert await manager.revoke() is True
+    assert strategy.revoked == ["token-1"]
+    assert manager.state is CredentialState.EXPIRED
+    await manager.aclose()
+
+
+async def test_revoke_logs_nobody_in_to_have_something_to_end(manager, strategy):
+    assert await manager.revoke() is False
+    assert strategy.started == 0
+
+
 async def test_revoke_waits_for_a_login_under_way(manager, strategy, clock):
     waiter = asyncio.create_task(manager.get())
     await clock.settle()

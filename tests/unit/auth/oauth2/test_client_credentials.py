@@ -24,6 +24,7 @@ from sfconnect.errors import (
     AuthConfigurationError,
     ConfigurationError,
     ConnectError,
+    HostNotAllowedError,
     InvalidCredentialsError,
     TransientAuthError,
 )
@@ -49,6 +50,51 @@ async def test_the_token_is_for_the_token_endpoints_host_unless_told_otherwise()
 
     assert own.instance_url == "https://auth.example.com"
     assert other.instance_url == "https://api.example.com/v1"
+
+
+NAMING = replace(STRATEGY, base_url_member="api", base_url_hosts=(".example.com", "exact.test"))
+
+
+@pytest.mark.parametrize(
+    ("named", "base_url"),
+    [
+        ("https://one.example.com/v1/", "https://one.example.com/v1"),
+        ("https://ONE.example.com", "https://ONE.example.com"),
+        ("https://exact.test:8443", "https://exact.test:8443"),
+    ],
+)
+async def test_the_answer_may_name_the_api_on_the_providers_hosts(named, base_url):
+    sender = ScriptedSender(answer({"access_token": "t", "api": named}))
+
+    assert (await NAMING.authenticate(context_of(sender))).instance_url == base_url
+
+
+@pytest.mark.parametrize(
+    ("named", "problem"),
+    [
+        ("https://example.com", "none of the provider's"),
+        ("https://evilexample.com", "none of the provider's"),
+        ("https://exact.test.evil.example", "none of the provider's"),
+        ("https://www.exact.test", "none of the provider's"),
+        ("http://one.example.com", "api .* is plain http"),
+        ("https://one.example.com@evil.example", "must not hold a user"),
+        ("one.example.com", "api is not a URL"),
+    ],
+)
+async def test_a_token_goes_to_no_other_host_whatever_the_answer_says(named, problem):
+    sender = ScriptedSender(answer({"access_token": "t", "api": named}))
+
+    with pytest.raises(HostNotAllowedError, match=problem):
+        await NAMING.authenticate(context_of(sender))
+
+
+async def test_an_answer_that_should_name_the_api_and_does_not_is_refused():
+    sender = ScriptedSender(*[answer({"access_token": "t"})] * 2)
+
+    with pytest.raises(AuthConfigurationError, match=r"has no api\. Hint: Give base_url"):
+        await NAMING.authenticate(context_of(sender))
+    own = replace(NAMING, base_url="https://own.test/")
+    assert (await own.authenticate(context_of(sender))).instance_url == "https://own.test"
 
 
 async def test_scope_and_audience_are_sent_if_they_are_given():

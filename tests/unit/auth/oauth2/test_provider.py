@@ -314,13 +314,13 @@ def test_client_id_is_required_though_it_stands_behind_an_option_that_is_not():
 
 
 def test_the_identity_is_also_of_the_profile_that_code_gave():
-    other = replace(ACME, token_params=("tenant=other",))
+    other = replace(ACME, scope="returns")
 
-    keys = {identity_key(app(provider=one, subdomain="x")) for one in (other, replace(other))}
-    keys.add(identity_key(app(provider=ACME, **FULL)))
-    keys.add(identity_key(app(provider=ACME, subdomain="shop-1", account_id="43")))
+    key = identity_key(app(provider=ACME, **FULL))
 
-    assert len(keys) == 3
+    assert identity_key(app(provider=replace(ACME), **FULL)) == key
+    assert identity_key(app(provider=other, **FULL)) != key
+    assert identity_key(app(provider=ACME, **{**FULL, "account_id": "43"})) != key
 
 
 @pytest.mark.parametrize("name", PROVIDERS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfconnect.auth.oauth2.refusals import LoginFacts, Rule, explain
+from sfconnect.auth.oauth2.refusals import PROVIDER_RULES, LoginFacts, Rule, explain
 from sfconnect.auth.oauth2.wire import Refusal, Shape
 from sfconnect.errors import (
     AppAccessDenied,
@@ -203,3 +203,22 @@ def test_hints_get_along_without_facts():
     assert explain(locked, facts, RULES).hint == "Unlock the user at h."
     assert explain(clock, facts, RULES).hint == "Off by an unknown number of s."
     assert explain(Refusal(400, error="x"), facts, RULES).hint == "For refreshing."
+
+
+@pytest.mark.parametrize(
+    ("refusal", "client_auth", "key"),
+    [
+        (Refusal(401, error="invalid_client", description="It asks for basic."), "body", "basic"),
+        (Refusal(401, error="invalid_client", description="It asks for basic."), "basic", "client"),
+        (Refusal(401, error="invalid_client", description="It asks for bearer."), "body", "client"),
+        (Refusal(400, error="invalid_request"), "basic", "invalid-request"),
+        (Refusal(400, error="invalid_target"), "basic", "invalid-target"),
+    ],
+)
+def test_providers_whose_ways_are_options_are_told_which_to_look_at(refusal, client_auth, key):
+    facts = LoginFacts("client_credentials", "https://auth.example.com", client_auth=client_auth)
+
+    error = explain(refusal, facts, PROVIDER_RULES)
+
+    assert str(error.docs_key).endswith(key)
+    assert error.hint

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sfconnect._types import Secret
 from sfconnect.auth.oauth2.wire import (
+    AnswerMembers,
     Client,
     Refusal,
     TokenAnswer,
@@ -80,6 +81,78 @@ def test_scope_is_sent_only_if_it_is_asked_for():
 
     assert "scope" not in form_of(without)
     assert form_of(with_scope)["scope"] == "read write"
+
+
+def body_of(request: Request) -> bytes:
+    assert isinstance(request.content, bytes)
+    return request.content
+
+
+def test_a_json_body_is_these_bytes():
+    request = token_request(
+        URL,
+        "client_credentials",
+        {"scope": "", "account_id": "ü"},
+        Client("app", SECRET),
+        encoding="json",
+    )
+
+    assert (
+        body_of(request)
+        == (
+            '{"grant_type":"client_credentials","account_id":"ü",'
+            '"client_id":"app","client_secret":"s3cr3t"}'
+        ).encode()
+    )
+    assert request.headers == {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+def test_a_json_body_leaves_basic_to_the_header():
+    client = Client("app", SECRET, "basic")
+
+    request = token_request(URL, "x", {}, client, encoding="json")
+
+    assert body_of(request) == b'{"grant_type":"x"}'
+    assert request.headers["Authorization"] == "Basic " + base64.b64encode(b"app:s3cr3t").decode()
+
+
+def test_resources_are_repeated_in_a_form():
+    resources = ("https://one.example.com/a b", "https://two.example.com")
+
+    request = token_request(URL, "x", {"scope": "a b"}, resources=resources)
+
+    assert body_of(request) == (
+        b"grant_type=x&scope=a+b&resource=https%3A%2F%2Fone.example.com%2Fa+b"
+        b"&resource=https%3A%2F%2Ftwo.example.com"
+    )
+
+
+@pytest.mark.parametrize(
+    ("resources", "value"), [(["https://one"], b'"https://one"'), (["a", "b"], b'["a","b"]')]
+)
+def test_resources_are_a_text_or_a_list_in_json(resources, value):
+    request = token_request(URL, "x", {}, resources=resources, encoding="json")
+
+    assert body_of(request) == b'{"grant_type":"x","resource":' + value + b"}"
+
+
+@given(st.dictionaries(st.sampled_from(["scope", "audience", "tenant"]), st.text(max_size=20)))
+def test_a_field_arrives_as_it_is_in_a_form_as_in_json(fields):
+    sent = {name: text for name, text in fields.items() if text}
+    form = token_request(URL, "x", fields)
+    json = token_request(URL, "x", fields, encoding="json")
+
+    assert form_of(form) == {"grant_type": "x", **sent}
+    assert msgspec.json.decode(body_of(json)) == {"grant_type": "x", **sent}
+
+
+def test_a_revocation_brings_the_apps_proof():
+    body = revoke_request(URL, Secret("t"), client=Client("a b", SECRET))
+    basic = revoke_request(URL, Secret("t"), client=Client("app", SECRET, "basic"))
+
+    assert body_of(body) == b"token=t&client_id=a+b&client_secret=s3cr3t"
+    assert body_of(basic) == b"token=t"
+    assert basic.headers["Authorization"].startswith("Basic ")
 
 
 def test_the_repr_of_a_request_shows_no_secret():
@@ -366,3 +439,146 @@ def test_any_bytes_are_an_answer_or_a_refusal(body, status):
         read = read_answer(answer(body, status=status, headers={"Content-Type": kind}))
 
         assert isinstance(read, TokenAnswer | Refusal)
+
+
+NESTED = AnswerMembers(
+    access_token="data.token",
+    refresh_token="data.renew",
+    expires_in="life",
+    expires_at="data.until",
+    base_url="data.links.api",
+)
+
+
+def test_an_answer_of_another_shape_is_read_by_the_names_that_it_has():
+    body = {
+        "data": {
+            "token": "t",
+            "renew": "r",
+            "until": "2023-11-14T22:15:20+00:00",
+            "links": {"api": "https://api.example.com/"},
+        },
+        "life": 60,
+        "plan": "gold",
+        "access_token": "of something else",
+    }
+
+    read = read_answer(answer(body), NESTED)
+
+    assert isinstance(read, TokenAnswer)
+    assert read.base_url == "https://api.example.com/"
+    credentials = credentials_from(read, base_url="https://x", now=NOW)
+    assert credentials.access_token == Secret("t")
+    assert credentials.refresh_token == Secret("r")
+    assert credentials.expires_at == NOW + 120
+    assert credentials.extra == {"plan": "gold"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"data": {}}, {"data": "token"}, {"data": {"token": 7}}, {"access_token": "t"}],
+    ids=str,
+)
+def test_a_token_in_another_place_than_the_named_one_is_none(body):
+    assert isinstance(read_answer(answer(body), NESTED), Refusal)
+
+
+def test_a_name_with_a_dot_may_be_the_members_own():
+    read = read_answer(answer({"a.b": "t"}), AnswerMembers(access_token="a.b"))
+
+    assert isinstance(read, TokenAnswer)
+    assert read.text("access_token") == "t"
+
+
+def test_a_form_may_have_other_names_too():
+    read = read_answer(answer("token=t", headers=FORM), AnswerMembers(access_token="token"))
+
+    assert isinstance(read, TokenAnswer)
+    assert credentials_from(read, base_url="https://x", now=NOW).access_token == Secret("t")
+
+
+@pytest.mark.parametrize(
+    ("told", "expires_at"),
+    [
+        (1_700_000_060, NOW + 60),
+        (1_700_000_060_000, NOW + 60),
+        ("1700000060", NOW + 60),
+        ("1700000060.5", NOW + 60.5),
+        ("2023-11-14T22:14:20Z", NOW + 60),
+        ("2023-11-14T23:14:20+01:00", NOW + 60),
+        ("2023-11-14T22:14:20", None),
+        ("soon", None),
+        ("", None),
+        (True, None),
+        (None, None),
+        (-5, None),
+        ([], None),
+        ("9999-99-99T00:00:00Z", None),
+    ],
+)
+def test_an_absolute_expiry_is_read_in_the_forms_that_mean_one_time(told, expires_at):
+    names = AnswerMembers(expires_at="until")
+    read = read_answer(answer({"access_token": "t", "until": told}), names)
+
+    assert isinstance(read, TokenAnswer)
+    assert credentials_from(read, base_url="https://x", now=NOW).expires_at == expires_at
+
+
+def test_an_absolute_expiry_is_by_the_servers_clock():
+    read = TokenAnswer({"access_token": "t"}, drift_s=30.0, expires_at=NOW + 60)
+
+    assert credentials_from(read, base_url="https://x", now=NOW).expires_at == NOW + 30
+
+
+@pytest.mark.parametrize(
+    ("members", "expires_at"), [({}, NOW + 90), ({"expires_in": 60}, NOW + 60)]
+)
+def test_a_default_life_counts_where_nothing_is_told(members, expires_at):
+    read = TokenAnswer({"access_token": "t", **members})
+
+    credentials = credentials_from(read, base_url="https://x", now=NOW, default_lifetime_s=90.0)
+
+    assert credentials.expires_at == expires_at
+
+
+@pytest.mark.parametrize("spelling", ["bearer", "BEARER", "Bearer"])
+def test_the_scheme_is_written_as_every_api_reads_it(spelling):
+    read = TokenAnswer({"access_token": "t", "token_type": spelling})
+
+    assert credentials_from(read, base_url="https://x", now=NOW).token_type == "Bearer"
+
+
+CHALLENGED = {"WWW-Authenticate": 'Basic realm="x", Bearer'}
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", "<html></html>", "no"])
+def test_a_challenge_without_an_error_of_its_own_refuses_the_client(body):
+    """RFC 6749 §5.2: 401 with the scheme that the client used is about the client."""
+    read = read_answer(answer(body, status=401, headers=CHALLENGED))
+
+    assert isinstance(read, Refusal)
+    assert (read.error, read.description) == ("invalid_client", "It asks for basic, bearer.")
+
+
+def test_the_errors_of_a_body_count_more_than_a_challenge():
+    body = {"error": "unauthorized_client", "error_description": "no"}
+    read = read_answer(answer(body, status=401, headers=CHALLENGED))
+
+    assert isinstance(read, Refusal)
+    assert (read.error, read.description) == ("unauthorized_client", "no")
+
+
+def test_a_challenge_may_name_the_error_itself():
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_request"'}
+
+    read = read_answer(answer(b"", status=401, headers=headers))
+
+    assert isinstance(read, Refusal)
+    assert read.error == "invalid_request"
+
+
+def test_another_status_with_a_challenge_is_not_about_the_client():
+    read = read_answer(answer(b"", status=403, headers=CHALLENGED))
+
+    assert isinstance(read, Refusal)
+    assert read.shape == "empty"
