@@ -121,6 +121,7 @@ def test_a_login_is_shown_as_a_profile_or_else_in_code(name: str) -> None:
     assert guide.snippets or guide.explanation.code
 
 
+@pytest.mark.filterwarnings("ignore::sfconnect.auth.RetirementWarning")
 @pytest.mark.parametrize("name", WRITABLE)
 def test_the_profile_that_is_shown_makes_the_login(name: str, folder: Path) -> None:
     guide = guide_to(name)
@@ -134,6 +135,7 @@ def test_the_profile_that_is_shown_makes_the_login(name: str, folder: Path) -> N
     assert len(made.origins) == len(given) - 1  # all but auth
 
 
+@pytest.mark.filterwarnings("ignore::sfconnect.auth.RetirementWarning")
 @pytest.mark.parametrize("name", WRITABLE)
 def test_the_variables_that_are_shown_make_the_same_login(name: str, folder: Path) -> None:
     guide = guide_to(name)
