@@ -116,6 +116,15 @@ def test_whoami_with_a_dead_token_is_one_line_and_an_authentication_error(
     assert "is not accepted any more. Give a new one" in done.error
 
 
+def test_a_token_is_printed_by_the_command_that_is_for_it(here: Command, org: Announcement) -> None:
+    plain = here("auth", "token").out.strip()
+    known = json.loads(here("auth", "token", "--json").out)
+
+    assert plain.startswith(org.org_id[:15] + "!")
+    assert known["instance_url"] == org.instance_url
+    assert known["access_token"].startswith(org.org_id[:15] + "!")
+
+
 def test_a_printed_token_can_be_revoked(command: Command, org: Announcement) -> None:
     token = command("auth", "token").out.strip()
     as_token = by_token(token, org)
