@@ -14,5 +14,4 @@ command = LazyGroup(
     },
     prefix="auth_",
     help="Explain logins, check them, get a token.",
-    no_args_is_help=True,
 )

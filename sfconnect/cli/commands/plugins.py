@@ -9,5 +9,4 @@ command = LazyGroup(
     summaries={"list": "Show what plugins are installed; with --check, whether they work."},
     prefix="plugins_",
     help="Show what plugins are installed.",
-    no_args_is_help=True,
 )

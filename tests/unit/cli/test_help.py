@@ -54,6 +54,14 @@ def test_help_imports_no_client(command: list[str]) -> None:
     assert done.stdout.startswith(" ".join(["Usage: sfconnect", *command]))
 
 
+@pytest.mark.parametrize("group", [[], ["auth"], ["plugins"]], ids=" ".join)
+def test_a_group_without_a_command_shows_its_help(group: list[str]) -> None:
+    done = sfconnect(*group)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == sfconnect(*group, "--help").stdout
+
+
 def test_help_lists_every_command_with_a_line_of_help() -> None:
     lines = sfconnect("--help").stdout.split("Commands:\n")[1].splitlines()
 
