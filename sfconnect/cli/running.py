@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from sfconnect.salesforce.client import Salesforce
 
 T = TypeVar("T")
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_PATIENCE_S: Final = 1.0
 
 
 def connect(common: Common, *, hooks: Iterable[EventHook] = ()) -> Salesforce:
@@ -75,6 +78,7 @@ def run_async(common: Common, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end.
 
     Ctrl-C and SIGTERM cancel it, so that it can put things in order, and then end the command.
+    Whoever presses Ctrl-C again while it does so, does not wait for that.
 
     Raises:
         Interrupted: Ctrl-C.
@@ -84,7 +88,7 @@ def run_async(common: Common, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     asked_to_end: list[int] = []
 
     async def supervised() -> T:
-        with _sigterm_cancels(asked_to_end):
+        with _signals_cancel(asked_to_end):
             return await main()
 
     try:
@@ -92,25 +96,41 @@ def run_async(common: Common, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     except KeyboardInterrupt:
         raise Interrupted from None
     except asyncio.CancelledError:
-        if asked_to_end:
-            raise Terminated from None
-        raise
+        if not asked_to_end:
+            raise
+        raise (Interrupted if asked_to_end[0] == signal.SIGINT else Terminated) from None
 
 
 @contextmanager
-def _sigterm_cancels(asked: list[int]) -> Iterator[None]:
+def _signals_cancel(asked: list[int]) -> Iterator[None]:
+    """Cancel the task at the first signal.
+
+    asyncio would raise KeyboardInterrupt at the second Ctrl-C, in the middle of whatever runs,
+    and many people press twice.
+    """
     task = asyncio.current_task()
     if sys.platform == "win32" or task is None:
         yield
         return
     loop = asyncio.get_running_loop()
+    since = 0.0
 
-    def stop() -> None:
-        asked.append(signal.SIGTERM)
-        task.cancel()
+    def stop(number: int) -> None:
+        nonlocal since
+        if not asked:
+            since = loop.time()
+            task.cancel()
+        elif number == signal.SIGINT and loop.time() - since > _PATIENCE_S:
+            raise KeyboardInterrupt
+        asked.append(number)
 
-    loop.add_signal_handler(signal.SIGTERM, stop)
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop, number)
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+        if asked:
+            # The command is ending; one more would only draw a traceback into that.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -49,6 +49,40 @@ def test_a_signal_lets_the_work_put_things_in_order(number: signal.Signals, erro
     assert done.stdout.split("\n")[:2] == ["in order", error]
 
 
+WORK = (
+    "import asyncio, os, signal\n"
+    "from sfconnect.cli import running\n"
+    "from sfconnect.cli.common import Common\n"
+    "interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
+    "{setting}\n"
+    "async def work():\n"
+    "    try:\n"
+    "        interrupt()\n"
+    "        await asyncio.sleep(60)\n"
+    "    finally:\n"
+    "        for _ in range(3):\n"
+    "            interrupt()\n"
+    "            await asyncio.sleep(0.01)\n"
+    "        print('in order')\n"
+    "try: running.run_async(Common(), work)\n"
+    "except BaseException as error: print(type(error).__name__)\n"
+    "interrupt()\n"
+    "print('end')"
+)
+
+
+def test_ctrl_c_pressed_twice_lets_the_work_put_things_in_order_too() -> None:
+    done = python(WORK.format(setting=""))
+
+    assert (done.stdout.split(), done.stderr) == (["in", "order", "Interrupted", "end"], "")
+
+
+def test_whoever_insists_does_not_wait_for_that() -> None:
+    done = python(WORK.format(setting="running._PATIENCE_S = 0.0"))
+
+    assert (done.stdout.split(), done.stderr) == (["Interrupted", "end"], "")
+
+
 def test_a_result_is_given_back() -> None:
     done = python(
         "from sfconnect.cli.common import Common\n"
