@@ -313,7 +313,7 @@ class QueryError(ApiError):
 
     Attributes:
         line: 1-based line of the place, where the API names it.
-        column: 1-based column of the place, counted in the whole query.
+        column: 1-based column of the place in its line.
     """
 
     def __init__(

@@ -93,12 +93,14 @@ def _foreign(error: BaseException) -> Failure:
 
 
 def _place(error: SfConnectError, soql: str | None) -> str | None:
-    """Draw a caret under the place that the org names; it counts columns in the whole query."""
+    """Draw a caret under the place that the org names."""
     if soql is None or not isinstance(error, QueryError) or error.column is None:
         return None
-    if not 1 <= error.column <= len(soql) + 1:
+    before = soql.split("\n")[: (error.line or 1) - 1]
+    index = sum(len(line) + 1 for line in before) + error.column - 1
+    if not 0 <= index <= len(soql):
         return None
-    return SoqlSyntaxError(error.message, soql, error.column - 1).excerpt
+    return SoqlSyntaxError(error.message, soql, index).excerpt
 
 
 def sentence(error: SfConnectError) -> str:

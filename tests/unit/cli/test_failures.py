@@ -108,6 +108,18 @@ def test_the_place_that_the_org_names_is_shown_under_the_query() -> None:
     )
 
 
+def test_the_place_is_found_in_a_query_of_several_lines() -> None:
+    error = QueryError("No such column.", line=2, column=3)
+
+    assert failure_of(error, "SELECT Id,\n  Nmae\nFROM Account").picture == "  Nmae\n  ^"
+
+
+def test_a_place_counted_over_all_lines_is_found_too() -> None:
+    error = QueryError("No such column.", line=1, column=14)
+
+    assert failure_of(error, "SELECT Id,\n  Nmae\nFROM Account").picture == "  Nmae\n  ^"
+
+
 @pytest.mark.parametrize("column", [None, 0, 99])
 def test_a_place_outside_the_query_is_not_shown(column: int | None) -> None:
     error = QueryError("No such column.", line=1, column=column)
