@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import click
 
 from sfconnect.cli.common import Common
 
-_WIDE: Final = 10_000
+_GAP: Final = 2
+_LONG_WORD: Final = 30
+"""Words that are longer may be broken to make a table narrower."""
 
 Record = Mapping[str, Any]
 
@@ -50,21 +54,94 @@ def print_table(records: Sequence[Record]) -> None:
 
 
 def table_text(records: Sequence[Record]) -> str:
-    """Lay records out as a table: as wide as the terminal, or as it has to be for a file."""
+    """Lay records out as a table: as wide as it has to be, or as the terminal allows.
+
+    Long texts fold there. Where also their words would break, which nobody could read or copy,
+    each record is a block of lines instead.
+    """
     if not records:
         return ""
+    columns = [_Column.of(name, [record[name] for record in records]) for name in records[0]]
+    room = _room()
+    widths = _widths(columns, room)
+    if widths is None:
+        return _blocks(columns, room)
+    return _grid(columns, widths, head=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column as text, with its width: as it is, and the least at which no word breaks."""
+
+    name: str
+    cells: Sequence[str]
+    is_numeric: bool
+    width: int
+    least: int
+
+    @classmethod
+    def of(cls, name: str, values: Sequence[object]) -> _Column:
+        from rich.cells import cell_len  # slow to import; machines do not need it
+
+        cells = [cell_text(value) for value in values]
+        texts = [name, *cells]
+        width = max(map(cell_len, texts))
+        longest = max((cell_len(word) for text in texts for word in text.split()), default=0)
+        return cls(name, cells, all(map(_is_number, values)), width, min(longest, _LONG_WORD))
+
+
+def _room() -> int | None:
+    """Return how many columns the terminal has; None where the output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _widths(columns: Sequence[_Column], room: int | None) -> list[int] | None:
+    """Share the room out, taking from whoever can spare most; None if it is too little."""
+    if room is None:
+        return [column.width for column in columns]
+    room -= _GAP * (len(columns) - 1)
+    widths = [max(column.least, min(column.width, room)) for column in columns]
+    while sum(widths) > room:
+        spare = [width - column.least for width, column in zip(widths, columns, strict=True)]
+        if not max(spare):
+            return None
+        widths[spare.index(max(spare))] -= 1
+    return widths
+
+
+def _blocks(columns: Sequence[_Column], room: int | None) -> str:
+    """Write each record as lines of name and value, with a blank line between records."""
+    names = max(column.width for column in (_Column.of(one.name, ()) for one in columns))
+    values = max(_LONG_WORD, (room or 0) - names - _GAP)
+    lines = zip(*(column.cells for column in columns), strict=True)
+    blocks = [
+        _grid(
+            [
+                _Column("", [column.name for column in columns], False, names, names),
+                _Column("", cells, False, values, values),
+            ],
+            [names, values],
+            head=False,
+        )
+        for cells in lines
+    ]
+    return "\n".join(blocks)
+
+
+def _grid(columns: Sequence[_Column], widths: Sequence[int], *, head: bool) -> str:
     from rich.console import Console  # slow to import; machines do not need it
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in records[0]:
-        numbers = all(_is_number(record[name]) for record in records)
-        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
-    for record in records:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=head)
+    for column, width in zip(columns, widths, strict=True):
+        side: Literal["left", "right"] = "right" if column.is_numeric else "left"
+        table.add_column(Text(column.name), justify=side, overflow="fold", width=max(1, width))
+    for cells in zip(*(column.cells for column in columns), strict=True):
         # Text objects: a value in brackets is no markup.
-        table.add_row(*(Text(cell_text(value)) for value in record.values()))
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
+        table.add_row(*map(Text, cells))
+    # Without a height, the width would not count where TERM is dumb.
+    console = Console(width=sum(widths) + _GAP * len(widths), height=1, highlight=False)
     with console.capture() as captured:
         console.print(table)
     lines = captured.get().splitlines()

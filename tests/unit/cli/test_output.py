@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sfconnect.cli.common import Common
 from sfconnect.cli.output import cell_text, listed, print_records, table_text
@@ -55,6 +59,76 @@ def test_formats_for_rows_are_refused() -> None:
 
 def test_no_records_are_an_empty_table() -> None:
     assert table_text([]) == ""
+
+
+ID = "001bu00000fNhsLAAS"
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Pretend that stdout is a terminal of so many columns."""
+
+    def of(columns: int) -> None:
+        monkeypatch.setattr("sys.stdout", _Terminal())
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("TERM", "dumb")
+
+    return of
+
+
+def test_a_table_is_as_wide_as_it_has_to_be_where_there_is_no_terminal() -> None:
+    texts = ["long " * 3000, "text " * 3000]
+
+    (heading, line) = table_text([dict(zip("ab", texts, strict=True))]).splitlines()
+
+    assert line.split() == " ".join(texts).split()
+    assert heading.split() == ["a", "b"]
+
+
+def test_long_texts_fold_on_a_terminal_and_words_stay_whole(
+    on_terminal: Callable[[int], None],
+) -> None:
+    on_terminal(40)
+
+    lines = table_text([{"Id": ID, "About": "a text of several words"}]).splitlines()
+
+    assert lines == [
+        "Id                  About",
+        f"{ID}  a text of several",
+        "                    words",
+    ]
+
+
+def test_a_table_that_would_break_words_is_blocks_of_lines(
+    on_terminal: Callable[[int], None],
+) -> None:
+    on_terminal(40)
+    records = [{"Id": ID, "Name": "Hooli", "OwnerId": ID, "N": n} for n in (1, None)]
+
+    assert table_text(records) == (
+        f"Id       {ID}\nName     Hooli\nOwnerId  {ID}\nN        1\n\n"
+        f"Id       {ID}\nName     Hooli\nOwnerId  {ID}\nN\n"
+    )
+
+
+@given(
+    columns=st.integers(20, 120),
+    row=st.lists(st.text(st.sampled_from("ab 健-"), max_size=60), min_size=1, max_size=12),
+)
+def test_a_terminal_of_any_width_shows_every_sign(columns: int, row: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", _Terminal())
+        patch.setenv("COLUMNS", str(columns))
+        patch.setenv("TERM", "dumb")
+        text = table_text([{f"f{number}": cell for number, cell in enumerate(row)}])
+
+    signs = Counter("".join(row).replace(" ", ""))
+    assert Counter(text) & signs == signs
 
 
 def test_brackets_in_a_value_are_no_markup() -> None:
