@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -151,41 +152,57 @@ class SinkPrinter:
 
 def stdout_bytes() -> IO[bytes]:
     """Return standard output for bytes."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "Standard output is closed")
     return sys.stdout.buffer
 
 
-def check_output(common: Common, to: Path | None) -> None:
-    """Find out before anything is sent that the rows cannot be written as asked.
+def check_output(common: Common, to: Path | None) -> str:
+    """Return the format of the rows: ``json``, or one of ``--format``.
+
+    What cannot be written as asked is found here, before anything is sent. A file without
+    ``--format`` is written as its ending says.
 
     Raises:
-        click.UsageError: Two formats, a table in a file, or binary data on a person's screen.
+        click.UsageError: Two formats, a table in a file, a file that could be any format, or
+            binary data on a person's screen.
         ConfigurationError: The file cannot be written, or pyarrow is missing.
     """
-    chosen = common.format
-    if common.json and chosen is not None:
-        raise click.UsageError(f"--json and --format {chosen} exclude each other.")
+    if common.json and common.format is not None:
+        raise click.UsageError(f"--json and --format {common.format} exclude each other.")
+    chosen = "json" if common.json else common.format
     if to is not None:
+        chosen = chosen or _format_of_file(to)
         if chosen == "table":
             raise click.UsageError("A table goes to the terminal; use another --format with --to.")
         check_destination(to.parent)
-    if chosen in _BINARY and to is None and sys.stdout.isatty():
+    elif chosen in _BINARY and sys.stdout.isatty():
         raise click.UsageError(f"{chosen} is binary: add --to FILE, or redirect the output.")
     if chosen in FORMATS:
         sink_factory(chosen)
+    return chosen or "table"
 
 
-async def printer_of(common: Common, sf: Source, parsed: Parsed, file: IO[bytes]) -> RowPrinter:
-    """Choose how rows are printed. The columnar formats need describes of the objects queried.
+def _format_of_file(to: Path) -> str:
+    ending = to.suffix.lower().removeprefix(".")
+    if ending in FORMATS or ending == "json":
+        return ending
+    known = ", ".join(FORMATS)
+    message = f"The name of {to} does not say how to write it; add --format, one of {known}."
+    raise click.UsageError(message)
+
+
+async def printer_of(chosen: str, sf: Source, parsed: Parsed, file: IO[bytes]) -> RowPrinter:
+    """Return the printer of a format. Columnar ones need describes of the objects queried.
 
     Raises:
         ConfigurationError: The format has columns, and the query does not say which.
     """
-    chosen = common.format
-    if common.json or chosen == "jsonl":
-        return JsonPrinter(file, lines=not common.json)
-    if chosen in {None, "table"}:
+    if chosen in {"json", "jsonl"}:
+        return JsonPrinter(file, lines=chosen == "jsonl")
+    if chosen == "table":
         return TablePrinter(file, None if has_macro(parsed) else cells_of(parsed))
     cells = cells_of(parsed)
     typed = chosen in _BINARY
     columns = await typed_columns(sf, parsed, cells) if typed else untyped_columns(cells)
-    return SinkPrinter(cells, columns, sink_factory(chosen or ""), file)
+    return SinkPrinter(cells, columns, sink_factory(chosen), file)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -21,38 +22,50 @@ from sfconnect.salesforce.query import Query
 from sfconnect.soql.ast import Query as Parsed
 
 
-async def run_query(
-    common: Common, soql: str, parsed: Parsed, to: Path | None, *, deleted: bool
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to query, and where to print it."""
+
+    common: Common
+    soql: str
+    parsed: Parsed
+    file_format: str
+    to: Path | None = None
+    deleted: bool = False
+
+
+async def run_query(job: Job) -> None:
     """Send a query and print its rows.
 
     Raises:
         QueryError: The org does not know a name; the nearest one is in the hint.
     """
-    async with connect(common) as sf:
-        query = (sf.query_all if deleted else sf.query)(soql)
+    async with connect(job.common) as sf:
         try:
-            await _print(common, sf, query, parsed, to)
+            await _print(job, sf)
         except QueryError as error:
             await suggest(sf, error)
             raise
 
 
-async def _print(
-    common: Common, sf: Salesforce, query: Query, parsed: Parsed, to: Path | None
-) -> None:
-    with _output(to) as file:
-        printer = await printer_of(common, sf, parsed, file)
+async def _print(job: Job, sf: Salesforce) -> None:
+    query = (sf.query_all if job.deleted else sf.query)(job.soql)
+    with _output(job.to) as file:
+        printer = await printer_of(job.file_format, sf, job.parsed, file)
         try:
-            await run_sync(printer.begin)
-            async for rows in _blocks(query, parsed):
-                await run_sync(printer.write, rows)
+            async with aclosing(_blocks(query, job.parsed)) as blocks:
+                # Nothing is printed of a query that the org refuses, not even a heading.
+                first = await anext(blocks, ())
+                await run_sync(printer.begin)
+                await run_sync(printer.write, first)
+                async for rows in blocks:
+                    await run_sync(printer.write, rows)
             await run_sync(printer.finish)
         finally:
             printer.discard()
 
 
-async def _blocks(query: Query, parsed: Parsed) -> AsyncIterator[Sequence[Row]]:
+async def _blocks(query: Query, parsed: Parsed) -> AsyncGenerator[Sequence[Row], None]:
     if is_bare_count(parsed):
         yield [{"count": await query.count()}]
         return
@@ -71,5 +84,8 @@ def _output(to: Path | None) -> Iterator[IO[bytes]]:
     try:
         yield part.open()
         part.commit()
+    except OSError as error:
+        error.filename = error.filename or str(to)
+        raise
     finally:
         part.abort()

@@ -23,7 +23,8 @@ def command(common: Common, soql: str, to: Path | None, *, deleted: bool) -> Non
     """Print the rows of a SOQL query.
 
     The query is checked before it is sent. Rows are printed as they come: as a table, or as
-    --format csv, jsonl, parquet or arrow says; --json prints one JSON array.
+    --format csv, jsonl, parquet or arrow says; --json prints one JSON array. With --to the file's
+    ending says the format, unless --format does.
     """
     from sfconnect.cli.printers import check_output  # not for --help
     from sfconnect.cli.running import run_async
@@ -31,7 +32,8 @@ def command(common: Common, soql: str, to: Path | None, *, deleted: bool) -> Non
 
     common.soql = soql
     parsed = parse(soql)
-    check_output(common, to)
-    from sfconnect.cli.querying import run_query  # not for a slip
+    file_format = check_output(common, to)
+    from sfconnect.cli.querying import Job, run_query  # not for a slip
 
-    run_async(common, lambda: run_query(common, soql, parsed, to, deleted=deleted))
+    job = Job(common, soql, parsed, file_format, to, deleted)
+    run_async(common, lambda: run_query(job))

@@ -94,8 +94,14 @@ def test_what_is_unknown_or_unwritable_is_one_line(
              "WHHERE Name = 'x'",
              "^"],
         ),
+        (
+            "SELECT Id,\n  Nmae\nFROM Account",
+            ["Error: No such column 'Nmae' on entity 'Account'. Did you mean 'Name'? (INVALID_",
+             "  Nmae",
+             "  ^"],
+        ),
     ],
-    ids=["field", "object", "open string", "several lines"],
+    ids=["field", "object", "open string", "several lines", "second line"],
 )  # fmt: skip
 def test_a_slip_in_a_query_has_a_caret_under_it(
     command: Command, soql: str, lines: list[str]
@@ -105,6 +111,15 @@ def test_a_slip_in_a_query_has_a_caret_under_it(
     shown = done.err.splitlines()
     assert shown[0].startswith(lines[0])
     assert shown[1:] == lines[1:]
+    assert (done.code, done.out) == (2, "")
+
+
+@pytest.mark.parametrize("options", [["--json"], ["--format", "csv"], ["--format", "parquet"]])
+def test_nothing_is_printed_of_a_query_that_the_org_refuses(
+    here: Command, options: list[str]
+) -> None:
+    done = here("query", "SELECT Nmae FROM Account", *options)
+
     assert (done.code, done.out) == (2, "")
 
 

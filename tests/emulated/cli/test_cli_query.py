@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from sfconnect_emulator.emulator import Announcement
@@ -93,6 +96,40 @@ def test_columns_that_nobody_knows_beforehand_are_refused_for_csv(here: Command)
     assert done.error == (
         "Error: FIELDS(…) has no fixed columns. Name the fields, or use --format jsonl."
     )
+
+
+def test_the_ending_of_the_file_says_how_it_is_written(here: Command, tmp_path: Path) -> None:
+    for name in ("two.csv", "two.jsonl", "two.json", "two.parquet"):
+        done = here("query", "SELECT Id FROM Account LIMIT 2", "--to", name)
+        assert (done.code, done.out, done.err) == (0, "", "")
+
+    ids = pq.read_table(tmp_path / "two.parquet").column("Id").to_pylist()
+    assert (tmp_path / "two.csv").read_text().split() == ["Id", *ids]
+    lines = (tmp_path / "two.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [{"Id": one} for one in ids]
+    assert json.loads((tmp_path / "two.json").read_text()) == [{"Id": one} for one in ids]
+
+
+def test_a_file_that_takes_no_more_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+    """A limit on the size of files is the nearest thing to a full disk that needs no rights."""
+    script = (
+        "import resource, sys, sfconnect.cli\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "sys.exit(sfconnect.cli.main())"
+    )
+    query = ["query", "SELECT FIELDS(STANDARD) FROM Contact", "--to", "all.jsonl"]
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, *query],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environ,
+    )
+
+    assert (done.returncode, done.stderr) == (1, "Error: File too large: all.jsonl.\n")
+    assert files(tmp_path) == []
 
 
 def test_no_rows_print_nothing_in_a_table_and_an_empty_array_as_json(here: Command) -> None:

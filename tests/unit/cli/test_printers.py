@@ -19,6 +19,7 @@ from sfconnect.cli.printers import (
     TablePrinter,
     check_output,
     printer_of,
+    stdout_bytes,
 )
 from sfconnect.cli.selected import cells_of, untyped_columns
 from sfconnect.errors import ConfigurationError
@@ -124,20 +125,11 @@ def test_a_table_of_a_macro_takes_its_columns_from_the_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("common", "printer"),
-    [
-        (Common(), TablePrinter),
-        (Common(format="table"), TablePrinter),
-        (Common(format="jsonl"), JsonPrinter),
-        (Common(json=True), JsonPrinter),
-        (Common(format="csv"), SinkPrinter),
-    ],
-    ids=["nothing", "table", "jsonl", "json", "csv"],
+    ("chosen", "printer"),
+    [("table", TablePrinter), ("jsonl", JsonPrinter), ("json", JsonPrinter), ("csv", SinkPrinter)],
 )
-async def test_the_options_choose_the_printer(common: Common, printer: type) -> None:
-    chosen = await printer_of(common, _no_org(), PARSED, io.BytesIO())
-
-    assert type(chosen) is printer
+async def test_the_format_chooses_the_printer(chosen: str, printer: type) -> None:
+    assert type(await printer_of(chosen, _no_org(), PARSED, io.BytesIO())) is printer
 
 
 def _no_org() -> Any:
@@ -153,12 +145,44 @@ def test_binary_formats_are_kept_off_a_terminal(
 
     with pytest.raises(click.UsageError, match=r"is binary: add --to FILE"):
         check_output(Common(format=chosen), None)
-    check_output(Common(format=chosen), tmp_path / "file")
+    assert check_output(Common(format=chosen), tmp_path / "file") == chosen
 
 
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+@pytest.mark.parametrize(
+    ("common", "name", "chosen"),
+    [
+        (Common(), None, "table"),
+        (Common(json=True), None, "json"),
+        (Common(json=True), "rows.csv", "json"),
+        (Common(format="jsonl"), "rows.csv", "jsonl"),
+        (Common(), "rows.CSV", "csv"),
+        (Common(), "rows.jsonl", "jsonl"),
+        (Common(), "rows.json", "json"),
+        (Common(), "rows.parquet", "parquet"),
+    ],
+)
+def test_an_option_or_the_ending_of_the_file_says_the_format(
+    common: Common, name: str | None, chosen: str, tmp_path: Path
+) -> None:
+    assert check_output(common, None if name is None else tmp_path / name) == chosen
+
+
+@pytest.mark.parametrize("name", ["rows", "rows.txt", ".csv"])
+def test_a_file_that_could_be_any_format_is_wrong_usage(name: str, tmp_path: Path) -> None:
+    with pytest.raises(click.UsageError, match="add --format, one of arrow, csv, jsonl, parquet"):
+        check_output(Common(), tmp_path / name)
+
+
+def test_a_closed_stdout_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+
+    with pytest.raises(OSError, match="Standard output is closed"):
+        stdout_bytes()
 
 
 def test_an_unwritable_file_is_found_before_anything_is_sent() -> None:
