@@ -69,6 +69,8 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     summaries={
+        "login": "Log in as a person, and keep the login.",
+        "logout": "End such a login, everywhere.",
         "demo": "Start an emulated org and show the main job, proven.",
         "query": "Print the rows of a SOQL query.",
         "extract": "Write whole objects to files, several at once.",

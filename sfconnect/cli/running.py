@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sfconnect.auth.resolve import Resolved
+    from sfconnect.connector import Connector
     from sfconnect.salesforce.client import Salesforce
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ def connect(common: Common, *, hooks: Iterable[EventHook] = ()) -> Salesforce:
     return Salesforce.connect(common.auth, profile=common.profile, hooks=listening, **options)
 
 
-async def find_login(common: Common) -> Resolved:
+async def find_login(common: Common, **more: Any) -> Resolved:
     """Find the login that the options name, for commands that look at it before they connect.
 
     Raises:
@@ -45,7 +46,7 @@ async def find_login(common: Common) -> Resolved:
     """
     from sfconnect.auth.resolve import resolve  # not for --help
 
-    options = _options(common)
+    options = {**_options(common), **more}
     # In a thread: profiles are files, and a secret may come from a command.
     return await asyncio.to_thread(resolve, common.auth, profile=common.profile, options=options)
 
@@ -55,6 +56,16 @@ def connect_by(common: Common, login: Resolved, **facts: Any) -> Salesforce:
     from sfconnect.salesforce.client import Salesforce  # not for --help
 
     return Salesforce(lambda: login, hooks=_own_hooks(common), **facts)
+
+
+def connector_by(common: Common, login: Resolved, **facts: Any) -> Connector:
+    """Describe a connection by a login to whatever API; to Salesforce unless it is another's."""
+    from sfconnect.auth.oauth2 import ProviderOptions  # not for --help
+    from sfconnect.connector import Connector
+
+    if isinstance(login.strategy, ProviderOptions):
+        return Connector(lambda: login, hooks=_own_hooks(common), **facts)
+    return connect_by(common, login, **facts)
 
 
 def _options(common: Common) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import pytest
 from sfconnect.cli.app import run
 
 COMMANDS = [
+    ["login"],
+    ["logout"],
     ["demo"],
     ["query"],
     ["extract"],
