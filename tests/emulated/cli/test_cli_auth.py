@@ -13,15 +13,6 @@ from sfconnect_emulator.process import launch
 from tests.emulated.cli.conftest import Command, control
 
 
-def change_app(org: Announcement, **policies: object) -> None:
-    """Change policies of the org's app."""
-    body = json.dumps(policies).encode()
-    url = f"{org.control_url}/apps/{org.client_id}"
-    request = urllib.request.Request(url, body, method="PATCH")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        assert answer.status == 200
-
-
 def statistics(org: Announcement) -> dict[str, Any]:
     with urllib.request.urlopen(f"{org.control_url}/stats", timeout=10) as answer:
         counts: dict[str, Any] = json.loads(answer.read())
