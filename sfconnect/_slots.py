@@ -166,6 +166,10 @@ class Slots:
     def close(self, error: Callable[[], Exception]) -> None:
         """Refuse everybody in line, and whoever comes."""
         self.refuse(error)
+        self.dismiss(error)
+
+    def dismiss(self, error: Callable[[], Exception]) -> None:
+        """Refuse everybody in line; whoever comes later may stand in it again."""
         while self._line:
             turn = self._next_in_line()
             if not turn.done():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import anyio.to_thread
 
@@ -12,12 +13,13 @@ from sfconnect.auth.base import NamesBaseUrl
 from sfconnect.auth.login_rate import LoginLimits
 from sfconnect.auth.manager import CredentialManager
 from sfconnect.auth.resolve import Resolved, resolve
+from sfconnect.auth.store import identity_key
 from sfconnect.call import Call
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ConfigurationError, PoolClosed
 from sfconnect.fan_out import Calls, FanOut, OnError, gather
 from sfconnect.instrumentation import Emitter, EventHook
-from sfconnect.limits import FixedLimiter, Limiter
+from sfconnect.limits import FixedLimiter, Limiter, LimiterContext, OpenLimiter, SharedLimiter
 from sfconnect.messages import Replay, Request, Response, Timeout, json_request
 from sfconnect.retry import RetryBudget, RetryPolicy
 from sfconnect.service import HttpService, Service
@@ -51,7 +53,7 @@ class Connector:
         *,
         transport: Transport | None = None,
         store: TokenStore | None = None,
-        limiter: Limiter | None = None,
+        limiter: Limiter | SharedLimiter | None = None,
         policy: RetryPolicy | None = None,
         budget: RetryBudget | None = None,
         hooks: Iterable[EventHook] = (),
@@ -73,6 +75,7 @@ class Connector:
         self._transport: Transport | None = None
         self._manager: CredentialManager | None = None
         self._session: Session | None = None
+        self._shared: OpenLimiter | None = None
 
     @classmethod
     def connect(
@@ -82,7 +85,7 @@ class Connector:
         profile: str | None = None,
         transport: Transport | None = None,
         store: TokenStore | None = None,
-        limiter: Limiter | None = None,
+        limiter: Limiter | SharedLimiter | None = None,
         policy: RetryPolicy | None = None,
         budget: RetryBudget | None = None,
         hooks: Iterable[EventHook] = (),
@@ -101,7 +104,8 @@ class Connector:
                 Its settings are then its own.
             store: Keeps tokens for other processes or the next start; it wins over the setting
                 ``token_store``, which names one.
-            limiter: Bounds the calls in flight.
+            limiter: Bounds the calls in flight; it wins over the setting ``limiter``. One that is
+                shared with other processes is opened and closed with the connection.
             policy: How often and how far apart to retry.
             budget: Shared by connections whose retries should count together.
             hooks: Called with each event.
@@ -137,6 +141,10 @@ class Connector:
             raise ConfigurationError(message, hint=hint)
         return HttpService(base_url)
 
+    def _limit_scope(self, resolved: Resolved) -> str:
+        """Name whose limits the calls count for: a login has its own, unless one knows better."""
+        return identity_key(resolved.strategy)
+
     async def open(self) -> None:
         """Read the configuration and open the pool; the login comes with the first call.
 
@@ -155,13 +163,28 @@ class Connector:
         try:
             if isinstance(transport, ConnectionPool):
                 await transport.open()
-            self._build(service, resolved, transport)
+            limiter = await self._open_limiter(resolved)
+            self._build(service, resolved, transport, limiter)
         except BaseException:
-            if self._given_transport is None:
-                await transport.aclose()
+            await self._close(None, None if self._given_transport else transport)
             raise
 
-    def _build(self, service: Service, resolved: Resolved, transport: Transport) -> None:
+    async def _open_limiter(self, resolved: Resolved) -> Limiter:
+        max_waiting, wait_s = resolved.settings.max_waiting, resolved.settings.wait_s
+        chosen = resolved.limiter if self._limiter is None else self._limiter
+        if chosen is None:
+            # The line is here, and not in the pool, so that a login need not stand in it.
+            limit = resolved.settings.max_connections
+            return FixedLimiter(limit, max_waiting=max_waiting, wait_s=wait_s)
+        if not isinstance(chosen, SharedLimiter):
+            return cast("Limiter", chosen)  # an argument, since what has a name can be opened
+        scope = self._limit_scope(resolved)
+        self._shared = await chosen.open(LimiterContext(scope, max_waiting, wait_s, self._emitter))
+        return self._shared
+
+    def _build(
+        self, service: Service, resolved: Resolved, transport: Transport, limiter: Limiter
+    ) -> None:
         settings = resolved.settings
         self._manager = CredentialManager(
             resolved.strategy,
@@ -179,11 +202,7 @@ class Connector:
             resolved.strategy,
             self._manager,
             transport,
-            # The line is here, and not in the pool, so that a login need not stand in it.
-            limiter=self._limiter
-            or FixedLimiter(
-                settings.max_connections, max_waiting=settings.max_waiting, wait_s=settings.wait_s
-            ),
+            limiter=limiter,
             policy=self._policy or RetryPolicy(max_attempts=settings.max_attempts),
             budget=self._budget,
             emitter=self._emitter,
@@ -208,12 +227,15 @@ class Connector:
         """End what still runs; close the pool if it is this connection's own. Idempotent."""
         session, self._session = self._session, None
         transport, self._transport = self._transport, None
-        try:
-            if session is not None:
-                await session.aclose()
-        finally:
-            if transport is not None and self._given_transport is None:
-                await transport.aclose()
+        await self._close(session, None if self._given_transport else transport)
+
+    async def _close(self, session: Session | None, transport: Transport | None) -> None:
+        """Close each part of it, whatever becomes of the others."""
+        limiter, self._shared = self._shared, None
+        async with AsyncExitStack() as parts:
+            for part in (transport, limiter, session):
+                if part is not None:
+                    parts.push_async_callback(part.aclose)
 
     def _opened(self) -> Session:
         if self._session is None:

@@ -95,6 +95,20 @@ class LimitChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LimiterLost:
+    """A limit that others share cannot be asked for any more, or can again.
+
+    ``limit`` is how many calls of this process may be in flight from now on; ``error`` says why,
+    and is None once the limit is shared again.
+    """
+
+    name: ClassVar[str] = "limiter.lost"
+    limiter: str
+    limit: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class QuotaSeen:
     """An answer told how much of a quota is used."""
 
@@ -122,6 +136,7 @@ Event: TypeAlias = (
     | TokenFailed
     | LoginRateHigh
     | LimitChanged
+    | LimiterLost
     | QuotaSeen
     | JobAdvanced
 )
@@ -167,14 +182,14 @@ def _report(hook: EventHook, event: Event, error: Exception) -> None:
 
 
 class StructlogHook:
-    """Write events to structlog: retries and troubles of logins as warnings, the rest as debug."""
+    """Write events to structlog: retries and troubles as warnings, the rest as debug."""
 
     def __init__(self, logger: Any = None) -> None:
         self._log = logger or structlog.get_logger("sfconnect")
 
     def __call__(self, event: Event, /) -> None:
         """Log one event under its dotted name, its members as key-value pairs."""
-        warn = isinstance(event, RetryScheduled | TokenFailed | LoginRateHigh)
+        warn = isinstance(event, RetryScheduled | TokenFailed | LoginRateHigh | LimiterLost)
         log = self._log.warning if warn else self._log.debug
         log(event.name, **asdict(event))
 

@@ -21,6 +21,7 @@ from sfconnect.auth.options import OptionSpec, build, coerce_secrets, option, op
 from sfconnect.auth.process import ProcessCredentials
 from sfconnect.auth.records import credentials_from_json, credentials_to_json
 from sfconnect.auth.registry import (
+    LIMITERS,
     SECRETS,
     SIGNERS,
     STRATEGIES,
@@ -36,6 +37,7 @@ from sfconnect.auth.static import ApiKey, Basic
 from sfconnect.auth.store import MemoryStore
 
 __all__ = [
+    "LIMITERS",
     "PLUGIN_API",
     "SECRETS",
     "SIGNERS",

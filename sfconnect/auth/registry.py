@@ -277,6 +277,8 @@ STRATEGIES: Final[Registry[AuthStrategy]] = Registry("sfconnect.auth", ("authent
 TOKEN_STORES: Final[Registry[TokenStore]] = Registry(
     "sfconnect.token_store", ("get", "compare_and_swap", "delete"), methods=("lock",)
 )
+LIMITERS: Final[Registry[object]] = Registry("sfconnect.limiter", ("open",))
+"""What ``sfconnect.limits.SharedLimiter`` asks for; nothing here is about limits."""
 SIGNERS: Final[Registry[Signer]] = Registry("sfconnect.signer", ("sign",))
 SECRETS: Final[Registry[SecretResolver]] = Registry("sfconnect.secret", (), methods=("resolve",))
 

@@ -25,7 +25,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from sfconnect.auth.base_login import BaseLogin
-from sfconnect.auth.chosen_store import ChosenStore, families_of_profile
+from sfconnect.auth.chosen import LIMITER, STORE, build_store
 from sfconnect.auth.options import build, options_of, variables_of
 from sfconnect.auth.registry import STRATEGIES, Registry
 from sfconnect.auth.secret_references import is_reference
@@ -69,6 +69,8 @@ class Resolved:
     """Where each option and setting came from, in words; those with their default are absent."""
     store: TokenStore | None = None
     """Where tokens are kept, if a setting says so."""
+    limiter: object | None = None
+    """What makes the limiter, if a setting names one; a connection knows what it is."""
 
 
 def resolve(
@@ -113,15 +115,17 @@ def _resolve_object(auth: AuthStrategy, places: Places) -> Resolved:
     label = type(auth).__name__
     common = setting_families(setting_names())
     settings = places.collect(common)
-    store = ChosenStore.of(settings, places)
-    _refuse_unknown(label, places.arguments, "argument", [*common, *store.families])
+    store, limiter = STORE.find(settings, places), LIMITER.find(settings, places)
+    known = [*common, *store.families, *limiter.families]
+    _refuse_unknown(label, places.arguments, "argument", known)
     return Resolved(
         auth,
         label,
         Settings.from_values(settings),
         "argument auth",
-        _origins({**settings, **store.values}),
-        store.build(),
+        _origins({**settings, **store.values, **limiter.values}),
+        build_store(store),
+        limiter.build(),
     )
 
 
@@ -133,13 +137,13 @@ def _resolve_name(
     own, common = option_families(specs), setting_families(setting_names())
     base = BaseLogin.of(specs, places, plugins)
     settings = places.collect(common)
-    store = ChosenStore.of(settings, places)
-    known = [*own, *base.families, *common, *store.families]
+    store, limiter = STORE.find(settings, places), LIMITER.find(settings, places)
+    known = [*own, *base.families, *common, *store.families, *limiter.families]
     _refuse_unknown(name, places.arguments, "argument", known)
     if places.profile:
-        in_profile = [*known, (Key(_AUTH_KEY, _AUTH_KEY),), *families_of_profile(places.profile)]
-        _refuse_unknown(name, places.profile.values, places.profile.origin, in_profile)
-        _warn_of_open_secrets(places.profile, [*specs, *base.specs, *store.specs])
+        _refuse_unknown_in_profile(name, places.profile, known)
+        secret_bearers = [*specs, *base.specs, *store.specs, *limiter.specs]
+        _warn_of_open_secrets(places.profile, secret_bearers)
     _warn_of_slips(places.environ, known)
     values = places.collect(own)
     return Resolved(
@@ -147,8 +151,9 @@ def _resolve_name(
         name,
         Settings.from_values(settings),
         origin,
-        _origins({**base.values, **values, **settings, **store.values}),
-        store.build(),
+        _origins({**base.values, **values, **settings, **store.values, **limiter.values}),
+        build_store(store),
+        limiter.build(),
     )
 
 
@@ -217,6 +222,14 @@ def _refuse_unknown(
         if name not in known:
             message = f"{label!r} has no option {name!r} ({place})."
             raise ConfigurationError(message, hint=did_you_mean(name, known, kind="options"))
+
+
+def _refuse_unknown_in_profile(
+    label: str, profile: Profile, known: Iterable[Sequence[Key]]
+) -> None:
+    named = [*STORE.families_of_profile(profile), *LIMITER.families_of_profile(profile)]
+    in_profile = [*known, (Key(_AUTH_KEY, _AUTH_KEY),), *named]
+    _refuse_unknown(label, profile.values, profile.origin, in_profile)
 
 
 def _warn_of_open_secrets(profile: Profile, specs: Iterable[OptionSpec]) -> None:

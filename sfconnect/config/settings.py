@@ -60,6 +60,10 @@ class Settings:
         default=None,
         metadata=_about("Where tokens are kept for other processes: the name of a token store."),
     )
+    limiter: str | None = field(
+        default=None,
+        metadata=_about("What bounds the calls in flight beyond this process: a limiter's name."),
+    )
     revoke_on_close: bool = field(
         default=False, metadata=_about("End the session on the server when the connection closes.")
     )

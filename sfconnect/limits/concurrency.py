@@ -8,7 +8,7 @@ from sfconnect._slots import Slots
 from sfconnect.errors import ConfigurationError, PoolTimeout, TooManyRequests
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from sfconnect.errors import SfConnectError
 
@@ -88,6 +88,14 @@ class FixedLimiter:
         """
         # Handed on instead of awaited: a frame less for each of thousands of waiters.
         return self._slots.acquire()
+
+    def resize(self, limit: int) -> None:
+        """Change the cap; 0 lets nobody in for a while. Calls in flight stay in flight."""
+        self._slots.resize(limit)
+
+    def dismiss(self, error: Callable[[], Exception]) -> None:
+        """Refuse everybody in line; whoever comes later may stand in it again."""
+        self._slots.dismiss(error)
 
     def _full(self) -> TooManyRequests:
         slots = self._slots

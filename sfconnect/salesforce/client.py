@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfconnect.connector import Connector
 from sfconnect.errors import ConfigurationError, QueryError
+from sfconnect.salesforce.hosts import host_of, is_shared_login
 from sfconnect.salesforce.identity import (
     ORGANIZATION_SOQL,
     identity_call,
@@ -54,6 +55,15 @@ class Salesforce(Connector):
         if settings.api_version is not None:
             self._version = _checked_version(settings.api_version)
         return SalesforceService()
+
+    def _limit_scope(self, resolved: Resolved) -> str:
+        """Name the org, as far as the login tells: its limits are for all of its users."""
+        login = resolved.strategy
+        for name in ("instance_url", "login_url"):
+            url = getattr(login, name, None)
+            if isinstance(url, str) and url and not is_shared_login(url):
+                return host_of(url)
+        return super()._limit_scope(resolved)
 
     @property
     def api_version(self) -> str:

@@ -23,6 +23,7 @@ from sfconnect.instrumentation import (
     Event,
     JobAdvanced,
     LimitChanged,
+    LimiterLost,
     QuotaSeen,
     RequestFinished,
     RetryScheduled,
@@ -43,6 +44,7 @@ EVENTS: dict[Event, str] = {
     TokenReplaced("JwtBearer", "abc", "initial", 12.0): "token.replaced",
     TokenFailed("JwtBearer", "abc", "initial", "AuthError", "invalid_grant"): "token.failed",
     LimitChanged("rest", 5, "throttled"): "limit.changed",
+    LimiterLost("redis", 3, "ConnectionError"): "limiter.lost",
     QUOTA: "quota.seen",
     JobAdvanced("750", "InProgress", 5, None): "job.advanced",
 }
@@ -107,9 +109,9 @@ def test_structlog_gets_each_event_under_its_name():
 
     assert [entry["event"] for entry in logs] == list(EVENTS.values())
     warnings = {entry["event"] for entry in logs if entry["log_level"] == "warning"}
-    assert warnings == {"retry.scheduled", "token.failed"}
+    assert warnings == {"retry.scheduled", "token.failed", "limiter.lost"}
     assert logs[0]["path"] == "/x"
-    assert logs[5]["used"] == 5
+    assert logs[6]["used"] == 5
 
 
 def test_structlog_may_be_given_a_logger_of_ones_own():

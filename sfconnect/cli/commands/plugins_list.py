@@ -36,9 +36,15 @@ def command(common: Common, *, check: bool) -> int:
 
 
 def _registries() -> Iterable[Registry[Any]]:
-    from sfconnect.auth.registry import SECRETS, SIGNERS, STRATEGIES, TOKEN_STORES  # not for --help
+    from sfconnect.auth import registry  # not for --help
 
-    return STRATEGIES, TOKEN_STORES, SIGNERS, SECRETS
+    return (
+        registry.STRATEGIES,
+        registry.TOKEN_STORES,
+        registry.LIMITERS,
+        registry.SIGNERS,
+        registry.SECRETS,
+    )
 
 
 def _verdict(report: PluginReport) -> str:

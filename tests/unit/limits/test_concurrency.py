@@ -79,3 +79,36 @@ async def test_waiting_too_long_is_an_error():
 def test_a_cap_that_lets_nobody_through_is_refused(limit):
     with pytest.raises(ConfigurationError):
         FixedLimiter(limit)
+
+
+async def test_a_cap_can_be_lifted_and_lowered_to_nothing():
+    limiter = FixedLimiter(1)
+    assert limiter.try_acquire("rest")
+    limiter.resize(0)
+    waiter = asyncio.create_task(limiter.acquire("rest"))
+    await asyncio.sleep(0)
+
+    limiter.release("rest", 0.1, None)
+    await asyncio.sleep(0)
+    assert (limiter.in_flight, limiter.waiting) == (0, 1)
+
+    limiter.resize(2)
+    await waiter
+    assert (limiter.limit, limiter.in_flight) == (2, 1)
+
+
+async def test_who_waits_can_be_sent_away_and_who_comes_later_waits_again():
+    limiter = FixedLimiter(1)
+    assert limiter.try_acquire("rest")
+    first = asyncio.create_task(limiter.acquire("rest"))
+    await asyncio.sleep(0)
+
+    limiter.dismiss(lambda: PoolTimeout("for a while"))
+    with pytest.raises(PoolTimeout, match="for a while"):
+        await first
+    second = asyncio.create_task(limiter.acquire("rest"))
+    await asyncio.sleep(0)
+    limiter.release("rest", 0.1, None)
+
+    await second
+    assert (limiter.in_flight, limiter.waiting) == (1, 0)
