@@ -98,7 +98,9 @@ class SfConnectError(Exception):
     throttled: bool = False
     """Whether the server asked for less traffic."""
     retry_after: float | None = None
-    """Seconds that the server asked to wait."""
+    """Seconds to wait at the least: as the server asked, or as this error is known to last."""
+    max_retries: int | None = None
+    """How many repeats can help, where that is fewer than the policy allows."""
     attempts: tuple[FailedAttempt, ...] = ()
     """All attempts of a call that was sent more than once, in their order."""
 

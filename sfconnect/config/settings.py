@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -119,6 +120,9 @@ def _checked(name: str, value: Value) -> Any:
     if result is UNSET:
         message = f"Setting {name} ({value.origin}) must be {expected(annotation)}."
         raise ConfigurationError(message, hint=_quotes_hint(annotation, value.raw))
+    if isinstance(result, float) and not isfinite(result):
+        message = f"Setting {name} ({value.origin}) must be a finite number, not {result}."
+        raise ConfigurationError(message, hint="Where there may be no limit, give none.")
     minimum = _minimums()[name]
     if minimum is not None and isinstance(result, int | float) and result < minimum:
         message = f"Setting {name} ({value.origin}) must be at least {minimum}, not {result}."

@@ -10,8 +10,9 @@ import tenacity
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import FailedAttempt, OutcomeUnknownError, SfConnectError
 from sfconnect.instrumentation import Emitter, RetryScheduled
+from sfconnect.policy import RetryPolicy
 from sfconnect.retry.budget import RetryBudget
-from sfconnect.retry.policy import RetryPolicy, Verdict, classify
+from sfconnect.retry.verdict import Verdict, classify
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,7 +6,7 @@ REST API Developer Guide, "Status Codes and Error Responses".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sfconnect.errors import (
@@ -27,24 +27,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The class of an error, whether repeating is safe, and what to change."""
+    """The class of an error, whether repeating is safe, and what to change.
+
+    ``wait_s`` is how long it takes at the least until the cause may be gone, where that is long.
+    """
 
     kind: type[ApiError]
     retry_safe: bool | None = False
     hint: str | None = None
+    wait_s: float | None = None
 
 
 _REFUSED_BEFORE_ACTING = """
-UNABLE_TO_LOCK_ROW SERVER_UNAVAILABLE TOO_MANY_APEX_REQUESTS API_CURRENTLY_DISABLED
-INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE PLATFORM_EVENT_PUBLISHING_UNAVAILABLE
+UNABLE_TO_LOCK_ROW SERVER_UNAVAILABLE TOO_MANY_APEX_REQUESTS PLATFORM_EVENT_PUBLISHING_UNAVAILABLE
 TERRITORY_REALIGN_IN_PROGRESS TXN_SECURITY_METERING_ERROR
 """
+_REFUSED_FOR_A_WHILE = """
+API_CURRENTLY_DISABLED INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE
+"""
+_A_WHILE_S = 20.0
+"""Maintenance lasts minutes; shorter waits would only use up the attempts."""
 _OUTCOME_UNKNOWN = """
 UNKNOWN_EXCEPTION REQUEST_RUNNING_TOO_LONG QUERY_TIMEOUT ALREADY_IN_PROCESS
 """
 _LARGER_OPERATION = """
 INVALID_QUERY_LOCATOR INVALID_REPLICATION_DATE TIMEOUT TOOMANYLOCKFAILURE INTERNALSERVERERROR
-ALL_OR_NONE_OPERATION_ROLLED_BACK PROCESSING_HALTED
+ALL_OR_NONE_OPERATION_ROLLED_BACK PROCESSING_HALTED UNKNOWN BULK_API_ERROR
+"""
+_REQUEST = """
+MISSING_ARGUMENT INVALID_ARGUMENT_TYPE ILLEGAL_QUERY_PARAMETER_VALUE OPERATION_TOO_LARGE
+EXCEEDED_ID_LIMIT INVALID_BATCH_OPERATION INVALID_CONTENT_TYPE METHOD_NOT_ALLOWED INVALID_OPERATION
+BIG_OBJECT_UNSUPPORTED_OPERATION UNSUPPORTED_MEDIA_TYPE API_ERROR CLIENTINPUTERROR INVALIDJOBSTATE
+INVALIDBATCH INVALIDENTITY INVALIDOPERATION INVALIDUSER INVALIDURL INVALIDXML
+BATCH_PROCESSING_HALTED
 """
 _QUERY = """
 MALFORMED_QUERY MALFORMED_SEARCH INVALID_FIELD INVALID_TYPE INVALID_QUERY_FILTER_OPERATOR
@@ -65,8 +80,7 @@ ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE JSON_PARSER_ERROR XML_PARSER_ERROR
 """
 _RIGHTS = """
 INSUFFICIENT_ACCESS INSUFFICIENT_ACCESS_OR_READONLY INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY
-API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED APEX_REST_SERVICES_DISABLED
-FUNCTIONALITY_NOT_ENABLED FORBIDDEN
+API_DISABLED_FOR_ORG APEX_REST_SERVICES_DISABLED FUNCTIONALITY_NOT_ENABLED FORBIDDEN
 PACKAGE_LICENSE_REQUIRED INVALID_OPERATION_WITH_EXPIRED_PASSWORD TXN_SECURITY_NO_ACCESS
 INVALID_LOGIN LOGIN_MUST_USE_SECURITY_TOKEN
 TXN_SECURITY_RUNTIME_EXCEPTION TRANSFER_REQUIRES_READ FEATURENOTENABLED
@@ -84,9 +98,11 @@ _TOKEN = (
 def _table() -> Mapping[str, Meaning]:
     groups = (
         (_REFUSED_BEFORE_ACTING, Meaning(ThrottledError, True)),
+        (_REFUSED_FOR_A_WHILE, Meaning(ThrottledError, True, wait_s=_A_WHILE_S)),
         (_OUTCOME_UNKNOWN, Meaning(ServerError, None)),
         (_LARGER_OPERATION, Meaning(ApiError)),
         ("APEX_ERROR", Meaning(ServerError)),  # the org's own code: the same input fails again
+        (_REQUEST, Meaning(ApiError)),
         (_QUERY, Meaning(QueryError)),
         (_DATA, Meaning(RecordError)),
         (_RIGHTS, Meaning(AccessDeniedError)),
@@ -104,7 +120,7 @@ _NO_API = (
 )
 _HINTS = {
     "API_DISABLED_FOR_ORG": _NO_API,
-    "API_CURRENTLY_DISABLED": _NO_API,
+    "API_CURRENTLY_DISABLED": "The org's API is switched off for now, as in a maintenance.",
     "INSUFFICIENT_ACCESS": "Give the user's profile or permission set access to the object.",
     "INVALID_FIELD_FOR_INSERT_UPDATE": "Leave the field out, or give the user edit access to it.",
     "INVALID_QUERY_LOCATOR": "The cursor is gone (they live two days); run the query again.",
@@ -116,11 +132,26 @@ _HINTS = {
 
 
 def _hinted(meaning: Meaning, hint: str) -> Meaning:
-    return Meaning(meaning.kind, meaning.retry_safe, hint)
+    return replace(meaning, hint=hint)
 
 
 _MEANINGS = _table()
-_UNKNOWN = Meaning(ApiError)
+_EFFECTS = frozenset({"ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED"})
+_TAKEN = frozenset({"DUPLICATE_VALUE", "DUPLICATE_EXTERNAL_ID"})
+
+
+def is_effect(code: str) -> bool:
+    """Whether a code only says that another operation of the same transaction failed."""
+    return code.upper() in _EFFECTS
+
+
+def lost_a_race(code: str) -> bool:
+    """Whether an upsert that is refused so may find its record if it is sent again.
+
+    Two upserts with one new external id both mean to create. The slower is refused, since the
+    value is taken by then, and finds the other's record the next time.
+    """
+    return code.upper() in _TAKEN
 
 
 def meaning_of(code: str, message: str) -> Meaning | None:

@@ -16,12 +16,13 @@ from sfconnect.errors import (
     QueryError,
     RecordError,
     SessionExpiredError,
+    ThrottledError,
 )
 from sfconnect.limits import Quota
-from sfconnect.messages import JSON_ERRORS
+from sfconnect.messages import JSON_ERRORS, Replay
 from sfconnect.salesforce._scrub import query_place, scrub
 from sfconnect.salesforce.error_bodies import Fault, page_title, read_faults
-from sfconnect.salesforce.error_codes import Meaning, meaning_of
+from sfconnect.salesforce.error_codes import Meaning, is_effect, lost_a_race, meaning_of
 from sfconnect.service import checked_base_url, origin, parse_retry_after, status_error
 
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ def _wrong_format(message: str, hint: str, response: Response) -> AuthConfigurat
 
 
 def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]) -> ApiError:
-    fault = faults[0]
+    # Of a transaction that was rolled back, the culprit decides what a repeat is good for.
+    fault = next((one for one in faults if not is_effect(one.code)), faults[0])
     message, line, column = query_place(fault.message)
     message = scrub(message) or f"Salesforce answered {response.status}."
     facts: dict[str, Any] = {
@@ -194,7 +196,12 @@ def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]
         meaning = Meaning(SessionExpiredError, False, _REFUSED_HINT)
     facts |= {"hint": meaning.hint, "retry_safe": meaning.retry_safe}
     headers = response.headers
-    facts["retry_after"] = parse_retry_after(headers.get("Retry-After"), sent=headers.get("Date"))
+    asked = parse_retry_after(headers.get("Retry-After"), sent=headers.get("Date"))
+    facts["retry_after"] = meaning.wait_s if asked is None else asked
+    if request.replay is Replay.KEYED and lost_a_race(fault.code):
+        error = meaning.kind(message, **facts)
+        error.retry_safe, error.max_retries = True, 1
+        return error
     if meaning.kind is not QueryError:
         return meaning.kind(message, **facts)
     if _is_query(request):
@@ -208,6 +215,8 @@ def _is_query(request: Request) -> bool:
 
 
 def _by_status(response: Response, message: str) -> Meaning:
+    if response.status == _EDGE_CANNOT_ROUTE:
+        return Meaning(ThrottledError, True)
     error = status_error(response, message)
     return Meaning(type(error), error.retry_safe)
 

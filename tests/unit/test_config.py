@@ -249,6 +249,11 @@ class TestSettings:
         with pytest.raises(ConfigurationError, match=f"{name} .* must be at least"):
             Settings.from_values({name: Value(raw, "argument")})
 
+    @pytest.mark.parametrize("raw", ["nan", "inf", float("nan"), float("inf")])
+    def test_a_number_that_is_not_finite_is_refused(self, raw: object) -> None:
+        with pytest.raises(ConfigurationError, match=r"read_timeout_s \(argument\) must be"):
+            Settings.from_values({"read_timeout_s": Value(raw, "argument")})
+
     def test_a_version_without_quotes_gets_a_hint(self) -> None:
         with pytest.raises(ConfigurationError) as caught:
             Settings.from_values({"api_version": Value(62.0, "profile 'prod'")})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from sfconnect.errors import (
     ApiError,
+    ConfigurationError,
     ConnectError,
     ConnectionLostError,
     PoolTimeout,
@@ -21,8 +23,8 @@ from sfconnect.errors import (
     TransientAuthError,
 )
 from sfconnect.messages import Replay, Request
+from sfconnect.policy import NO_RETRY
 from sfconnect.retry import RetryPolicy, Verdict, classify
-from sfconnect.retry.policy import NO_RETRY
 
 RETRY, GIVE_UP, UNKNOWN = Verdict.RETRY, Verdict.GIVE_UP, Verdict.UNKNOWN
 
@@ -166,3 +168,32 @@ def test_the_number_of_attempts_includes_the_first():
         False,
     ]
     assert not NO_RETRY.allows(1, throttled(None))
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "3", True, None])
+def test_attempts_are_a_whole_number_of_one_or_more(value):
+    with pytest.raises(ConfigurationError, match=r"RetryPolicy\.max_attempts cannot be") as caught:
+        RetryPolicy(max_attempts=value)
+
+    assert "1 sends once" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", ["initial_s", "max_s", "retry_after_cap_s"])
+@pytest.mark.parametrize("value", [-0.1, math.nan, math.inf, "1", True])
+def test_waits_are_finite_numbers_of_seconds(name, value):
+    with pytest.raises(ConfigurationError, match=rf"RetryPolicy\.{name} cannot be") as caught:
+        RetryPolicy(**{name: value})
+
+    assert "seconds" in str(caught.value.hint)
+
+
+def test_why_no_attempt_follows_is_told():
+    policy = RetryPolicy(max_attempts=3)
+    lost_race = throttled(None)
+    lost_race.max_retries = 1
+
+    assert policy.refusal(2, throttled(None)) is None
+    assert "3 attempts" in str(policy.refusal(3, throttled(None)))
+    assert "120 s" in str(policy.refusal(1, throttled(121)))
+    assert policy.refusal(1, lost_race) is None
+    assert "once more" in str(policy.refusal(2, lost_race))
