@@ -84,6 +84,18 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def peers(session: nox.Session) -> None:
+    """Measure other clients beside ours, and write their part of benchmarks/report.md."""
+    install_wheels(session, "bench", "peers")
+    # Its package would take the place of simple-salesforce's, so it has a folder of its own.
+    folder = Path(session.create_tmp()) / "async-simple-salesforce"
+    if not folder.exists():
+        session.install("--no-deps", "--target", str(folder), "async-simple-salesforce>=1.12.9b0")
+    env = {**isolated(), "BENCHMARKS_ASYNC_SIMPLE_SALESFORCE": str(folder)}
+    session.run("python", "-m", "benchmarks.peers", *session.posargs, env=env)
+
+
+@nox.session
 def plugins(session: nox.Session) -> None:
     """Run each plugin's own tests against the wheels."""
     install_wheels(session, "test", plugins="[testing]")

@@ -1,4 +1,4 @@
-"""Run every measurement and write ``benchmarks/report.md``.
+"""Run every measurement of the library itself, and write its part of ``benchmarks/report.md``.
 
 ``--quick`` takes fewer and shorter rounds, to see that everything runs.
 """
@@ -10,15 +10,13 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks import cost, fan_out, logins, throughput
+from benchmarks import cost, fan_out, logins, report, throughput
 from benchmarks.clients import bare, ours
 from benchmarks.counters import Counts, count
-from benchmarks.report import Table, markdown, spread
+from benchmarks.machine import Machine
+from benchmarks.report import Table, spread
 from benchmarks.static_server import static_server
-
-REPORT = Path(__file__).with_name("report.md")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +136,20 @@ MEASUREMENTS: list[Callable[[Effort], Awaitable[Table]]] = [counters, cpu, queue
 
 async def run(effort: Effort) -> str:
     """Measure one after the other, saying what is under way, and render the report."""
-    tables = []
+    tables, machine = [], Machine()
     for measurement in MEASUREMENTS:
         print(f"{measurement.__doc__}", file=sys.stderr, flush=True)
         tables.append(await measurement(effort))
-    return markdown(tables)
+    return report.part("Beside bare aiohttp", "nox -s bench", tables, machine)
 
 
 def main() -> None:
     """Read the arguments, run, write and print the report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    report = asyncio.run(run(QUICK if parser.parse_args().quick else FULL))
-    REPORT.write_text(report, encoding="utf-8")
-    print(report)
+    text = asyncio.run(run(QUICK if parser.parse_args().quick else FULL))
+    report.write("bench", text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -1,52 +1,70 @@
-"""A report of measurements as Markdown: tables, each with its method, and what they ran on."""
+"""The report: parts that are measured by different commands, each of tables with their method."""
 
 from __future__ import annotations
 
-import os
-import platform
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import Final
 
-PACKAGES = ("aiohttp", "msgspec", "sfconnect")
+from benchmarks.machine import Machine
+
+REPORT: Final = Path(__file__).with_name("report.md")
+PLOTS: Final = Path(__file__).with_name("plots")
+"""The folder of pictures beside the report."""
+
+PARTS: Final = ("bench", "peers")
+_HEAD: Final = """\
+# Benchmarks
+
+Everything runs on loopback; servers run in a process of their own, so that their work is in no
+figure. Where clients are compared they take turns in the same run, and a ratio is the median of
+the ratios of the rounds, with the lowest and the highest behind it. Machines differ, and so do
+days on one machine: quote ratios and counts rather than times.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One measurement: what was asked, how it was measured, what came out."""
+    """One measurement: what was asked, how it was measured, what came out.
+
+    ``plot`` is the name of a picture in the folder of plots.
+    """
 
     title: str
     method: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    plot: str | None = None
 
     def markdown(self) -> str:
         """Render as a section."""
         lines = [_row(self.columns), _row(["---"] * len(self.columns)), *map(_row, self.rows)]
-        return "\n".join([f"## {self.title}", "", self.method, "", *lines])
+        shown = [] if self.plot is None else ["", f"![{self.title}]({PLOTS.name}/{self.plot})"]
+        return "\n".join([f"### {self.title}", "", self.method, "", *lines, *shown])
 
 
-def markdown(tables: Iterable[Table]) -> str:
-    """Render the whole report."""
-    head = [
-        "# Benchmarks",
-        "",
-        "Written by `nox -s bench`. Everything runs on loopback without TLS; servers run in a "
-        "process of their own. Where two clients are compared they take turns in the same run, "
-        "and a ratio is the median of the ratios of the rounds, with the lowest and the highest "
-        "behind it. Other work on the machine makes every figure worse but the counts: compare "
-        "the load with the cores.",
-        "",
-        f"- Date: {datetime.now(UTC):%Y-%m-%d}",
-        f"- Machine: {_machine()}",
-        f"- Load (processes that ran or waited over the last minute), at the end: {_load()}",
-        f"- Software: {_software()}",
-    ]
+def part(title: str, command: str, tables: Iterable[Table], machine: Machine) -> str:
+    """Render one part of the report."""
+    head = [f"## {title}", "", f"Written by `{command}`.", "", *machine.facts()]
     sections = [table.markdown() for table in tables]
     return "\n".join(head) + "\n\n" + "\n\n".join(sections) + "\n"
+
+
+def with_part(report: str, name: str, text: str) -> str:
+    """Put a part in its place among the others, or instead of its former self."""
+    found = re.findall(r"<!-- part: (\w+) -->\n(.*?)(?=\n<!-- part: |\Z)", report, re.DOTALL)
+    parts = {**{key: body.strip("\n") for key, body in found}, name: text.strip("\n")}
+    bodies = [f"<!-- part: {key} -->\n{parts[key]}\n" for key in PARTS if key in parts]
+    return "\n".join([_HEAD, *bodies])
+
+
+def write(name: str, text: str) -> None:
+    """Put a part into the file."""
+    old = REPORT.read_text(encoding="utf-8") if REPORT.exists() else ""
+    REPORT.write_text(with_part(old, name, text), encoding="utf-8")
 
 
 def spread(ratios: Sequence[float]) -> str:
@@ -56,27 +74,3 @@ def spread(ratios: Sequence[float]) -> str:
 
 def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def _machine() -> str:
-    return f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release()}"
-
-
-def _load() -> str:
-    """The load average, which counts this run too; not every system keeps one."""
-    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-
-
-def _processor() -> str:
-    """The processor's name, where the system tells it in the Linux way."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
-
-
-def _software() -> str:
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    return ", ".join([python, *(f"{name} {version(name)}" for name in PACKAGES)])

@@ -7,6 +7,7 @@ client's. It ends when its standard input closes, which the death of its parent 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,27 +47,37 @@ class Static(asyncio.Protocol):
                 self._transport.write(ANSWER)
 
 
-async def serve(delay_s: float) -> None:
+async def serve(delay_s: float, cert_file: str | None) -> None:
     """Answer until standard input closes; print the port first."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Static(delay_s), "127.0.0.1", 0, backlog=4096)
+    context = None
+    if cert_file is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(cert_file)
+    server = await loop.create_server(
+        lambda: Static(delay_s), "127.0.0.1", 0, backlog=4096, ssl=context
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 
 
 @contextmanager
-def static_server(*, delay_ms: int = 0) -> Iterator[str]:
-    """Run the server in another process and give its base URL."""
-    command = [sys.executable, __file__, str(delay_ms)]
+def static_server(*, delay_ms: int = 0, cert_file: str | None = None) -> Iterator[str]:
+    """Run the server in another process and give its base URL.
+
+    It speaks TLS if there is a file with its certificate and its key.
+    """
+    command = [sys.executable, __file__, str(delay_ms), *([cert_file] if cert_file else [])]
+    scheme = "https" if cert_file else "http"
     with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+            yield f"{scheme}://127.0.0.1:{int(process.stdout.readline())}"
         finally:
             process.stdin.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]) / 1000))
+    asyncio.run(serve(int(sys.argv[1]) / 1000, sys.argv[2] if len(sys.argv) > 2 else None))
