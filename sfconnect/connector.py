@@ -76,6 +76,7 @@ class Connector:
         self._manager: CredentialManager | None = None
         self._session: Session | None = None
         self._shared: OpenLimiter | None = None
+        self._draining = False
 
     @classmethod
     def connect(
@@ -237,22 +238,47 @@ class Connector:
                 if part is not None:
                     parts.push_async_callback(part.aclose)
 
+    async def drain(self, within_s: float | None = None) -> bool:
+        """Refuse new work and wait for what is under way, retries included; then close it.
+
+        New calls end with ``PoolClosed``, and nothing of them is sent. A ``fan_out`` under way
+        gives the outcomes of the calls that it has in flight, and then raises that error out of
+        its loop. Cancelling stops the waiting and refuses on.
+
+        Args:
+            within_s: Seconds to wait at most; None for no bound.
+
+        Returns:
+            Whether all had ended in time; :meth:`aclose` ends the rest.
+        """
+        session = self._opened()
+        self._draining = True
+        return await session.drain(within_s)
+
     def _opened(self) -> Session:
         if self._session is None:
             message = "The connection is not open."
             raise PoolClosed(message, hint="Use it inside 'async with … as …'.")
         return self._session
 
+    def _accepting(self) -> Session:
+        session = self._opened()
+        if self._draining:
+            message = "The connection is draining, so it takes no new calls; nothing was sent."
+            raise PoolClosed(message, hint="Make the call again when the program runs again.")
+        return session
+
     def execute(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Send a request with login, limits and retry; what calls are sent through."""
         # Handed on instead of awaited, which spares every call a frame.
-        return (self._session or self._opened()).execute(request)
+        session = self._accepting() if self._draining else self._session or self._opened()
+        return session.execute(request)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work beside the caller; it is cancelled when the connection closes."""
-        if self._session is None:
+        if self._session is None or self._draining:
             work.close()
-        return self._opened().spawn(work)
+        return self._accepting().spawn(work)
 
     def request(
         self,
@@ -310,7 +336,7 @@ class Connector:
     ) -> AbstractAsyncContextManager[StreamedResponse]:
         """Read a large body piece by piece, inside ``async with``."""
         made = Request(method.upper(), path, params=params, headers=dict(headers or {}))
-        return self._opened().stream(made)
+        return self._accepting().stream(made)
 
     def fan_out(
         self,

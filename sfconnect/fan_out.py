@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVa
 
 from sfconnect._slots import Slots
 from sfconnect.call import Call
-from sfconnect.errors import ConfigurationError, SfConnectError
+from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -59,6 +59,10 @@ class FanOut(Generic[T]):
 
     ``on_error``: ``collect`` gives errors as outcomes; ``raise`` raises the first out of the
     loop; ``stop`` gives the failed outcome, starts no more calls, and gives those in flight.
+    When the connection is closed or drained, no more calls are started, those in flight give their
+    outcomes, and ``PoolClosed`` is raised out of the loop; a call that met it was not sent, and is
+    no outcome.
+
     Only ``SfConnectError`` is an outcome. An exception of the input, or of a decoder, is a bug
     somewhere: it is raised out of the loop.
     """
@@ -92,6 +96,7 @@ class FanOut(Generic[T]):
         self._count = 0
         self._exhausted = False
         self._crash: Exception | None = None
+        self._closed: PoolClosed | None = None
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -124,6 +129,8 @@ class FanOut(Generic[T]):
             if self._crash is not None:
                 raise self._crash
             if not self._workers:
+                if self._closed is not None:
+                    raise self._closed
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
@@ -160,6 +167,11 @@ class FanOut(Generic[T]):
                 index, call = started
                 try:
                     outcome = Outcome(index, call, await call.send())
+                except PoolClosed as error:
+                    self._closed = error
+                    self._ready.skip(index)
+                    self._start_no_more()
+                    break
                 except SfConnectError as error:
                     outcome = Outcome(index, call, None, error)
                 self._ready.put(outcome)
@@ -209,6 +221,9 @@ class _AsFinished(Generic[T]):
     def put(self, outcome: Outcome[T]) -> None:
         self._outcomes.append(outcome)
 
+    def skip(self, index: int) -> None:
+        """Nothing waits for it."""
+
     def take(self) -> Outcome[T] | None:
         return self._outcomes.popleft() if self._outcomes else None
 
@@ -218,12 +233,19 @@ class _Ordered(Generic[T]):
 
     def __init__(self) -> None:
         self._outcomes: dict[int, Outcome[T]] = {}
+        self._skipped: set[int] = set()
         self._due = 0
 
     def put(self, outcome: Outcome[T]) -> None:
         self._outcomes[outcome.index] = outcome
 
+    def skip(self, index: int) -> None:
+        """Let those behind it not wait for one that has no outcome."""
+        self._skipped.add(index)
+
     def take(self) -> Outcome[T] | None:
+        while self._due in self._skipped:
+            self._due += 1
         outcome = self._outcomes.pop(self._due, None)
         if outcome is not None:
             self._due += 1

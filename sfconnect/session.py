@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -22,7 +22,7 @@ from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
 from sfconnect.service import ExplainsRefusals
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 
     from sfconnect.auth.base import AuthStrategy, Credentials
     from sfconnect.auth.manager import CredentialManager
@@ -117,6 +117,8 @@ class Session:
         self._quota = ""
         self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._under_way = 0
+        self._idle: asyncio.Event | None = None  # made when somebody drains
         self._calls = self._attempts = self._bytes_in = 0
         self._dressed: tuple[Credentials, str, Mapping[str, str]] | None = None
 
@@ -128,12 +130,17 @@ class Session:
             OutcomeUnknownError: A write may have happened and is not safe to repeat.
         """
         self._calls += 1
+        self._under_way += 1
         replays = _ONE_REPLAY.copy()
         try:
             response = await self._attempt(replays, request, 1)
         except SfConnectError as error:
             attempt = partial(self._attempt, replays)
             response = await self._retry.resume(request, error, attempt)
+        finally:
+            self._under_way -= 1
+            if self._idle is not None and not self._under_way:
+                self._idle.set()
         if self._budget.tokens < self._budget.capacity:
             self._budget.earn()
         return response
@@ -398,6 +405,7 @@ class Session:
         """
         self._calls += 1
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._counted())
             opening = partial(self._open, stack, _ONE_REPLAY.copy())
             try:
                 answer = await opening(request, 1)
@@ -406,6 +414,17 @@ class Session:
             if self._budget.tokens < self._budget.capacity:
                 self._budget.earn()
             yield answer
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count a stream as under way; calls count themselves, to spare frames."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if self._idle is not None and not self._under_way:
+                self._idle.set()
 
     async def _open(
         self, stack: AsyncExitStack, replays: list[None], request: Request, number: int
@@ -478,6 +497,22 @@ class Session:
             logins=self._manager.logins,
             quotas={quota.name: quota for quota in self.service.read_quota(self._quota)},
         )
+
+    async def drain(self, within_s: float | None = None) -> bool:
+        """Wait until no call and no stream is under way; say whether that came in time.
+
+        Nothing is refused by this: whoever drains has stopped giving it work.
+        """
+        if self._idle is None:
+            self._idle = asyncio.Event()
+        try:
+            async with asyncio.timeout(within_s):
+                while self._under_way:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def aclose(self) -> None:
         """Cancel what still runs for this session; the pool stays open. Idempotent.
