@@ -18,6 +18,7 @@ from sfconnect_emulator.oauth.org_policies import OrgPolicies
 from sfconnect_emulator.oauth.people import Person
 from sfconnect_emulator.oauth.state import DATA360_TOKEN_LIFE_S
 from sfconnect_emulator.oauth.trusted_issuers import TrustedIssuer
+from sfconnect_emulator.saml_issuer import SamlDraft
 
 
 class Control:
@@ -153,6 +154,28 @@ class Control:
     def set_device_interval(self, seconds: float) -> None:
         """Set how long devices have to wait between two questions, for codes issued from now on."""
         self._instance.authorization.state.devices.interval_s = seconds
+
+    def saml_assertion(
+        self,
+        *,
+        username: str | None = None,
+        audience: str = "https://login.salesforce.com",
+        valid_s: float = 300,
+    ) -> str:
+        """Sign an assertion about a user, as the identity provider of the first app would.
+
+        Without ``username`` it is about the announced user, whether somebody has this name or not.
+        """
+        instance = self._instance
+        now, app = instance.clock.time(), instance.registration
+        return SamlDraft(
+            issuer=app.client_id,
+            name_id=username or instance.org.user.username,
+            audience=audience,
+            recipient=instance.authorization.state.token_url,
+            begins_at=now,
+            ends_at=now + valid_s,
+        ).signed(app.keys.private_key)
 
     def trusted_issuers(self) -> tuple[TrustedIssuer, ...]:
         """The identity providers whose tokens can be exchanged; the first is the default."""

@@ -72,6 +72,12 @@ class _Data360Ttl(msgspec.Struct, forbid_unknown_fields=True):
     seconds: Annotated[int, msgspec.Meta(ge=0)]
 
 
+class _SamlAssertion(msgspec.Struct, forbid_unknown_fields=True):
+    username: str | None = None
+    audience: str = "https://login.salesforce.com"
+    valid_s: Annotated[float, msgspec.Meta(ge=-86_400, le=86_400)] = 300
+
+
 class ControlApi:
     """Answer requests under ``/__control__``; they are neither counted nor delayed."""
 
@@ -96,6 +102,7 @@ class ControlApi:
             ("GET", "devices"): lambda _: [_shown_device(one) for one in control.devices()],
             ("POST", "devices"): self._answer_device,
             ("POST", "device-interval"): self._device_interval,
+            ("POST", "saml-assertion"): self._saml_assertion,
             ("GET", "token-issuers"): lambda _: control.trusted_issuers(),
             ("POST", "token-issuers"): self._trust_issuer,
             ("POST", "data360-ttl"): self._data360_ttl,
@@ -214,6 +221,12 @@ class ControlApi:
         asked = msgspec.json.decode(request.body, type=_DeviceInterval)
         self._control.set_device_interval(asked.seconds)
         return {"seconds": asked.seconds}
+
+    def _saml_assertion(self, request: Request) -> object:
+        asked = msgspec.json.decode(request.body or b"{}", type=_SamlAssertion)
+        sign = self._control.saml_assertion
+        xml = sign(username=asked.username, audience=asked.audience, valid_s=asked.valid_s)
+        return {"assertion": xml}
 
     def _trust_issuer(self, request: Request) -> object:
         issuer = msgspec.json.decode(request.body, type=TrustedIssuer)

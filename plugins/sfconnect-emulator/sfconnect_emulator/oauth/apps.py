@@ -18,11 +18,12 @@ REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type, not a 
 PASSWORD = "password"  # noqa: S105 - the name of a grant type, not a secret
 AUTHORIZATION_CODE = "authorization_code"
 DEVICE = "device"
+SAML_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a grant type
 ALL_FLOWS = frozenset(
     {
         *(AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE, JWT_BEARER, PASSWORD, REFRESH_TOKEN),
-        TOKEN_EXCHANGE,
+        *(SAML_BEARER, TOKEN_EXCHANGE),
     }
 )
 CALLBACK_PORTS = (1717, 1718, 1719, 1720, 1721, 3000, 5000, 8000, 8080, 8443)

@@ -6,7 +6,12 @@ from urllib.parse import urlencode
 
 
 class OAuthError(Exception):
-    """A refusal with the two members that clients read: ``error`` and ``error_description``."""
+    """A refusal with the two members that clients read: ``error`` and ``error_description``.
+
+    ``error_uri`` is a page that tells more, which only refusals of SAML assertions have.
+    """
+
+    error_uri: str | None = None
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(f"{error}: {description}")
@@ -16,7 +21,8 @@ class OAuthError(Exception):
 
     def body(self) -> dict[str, str]:
         """The JSON object of the answer."""
-        return {"error": self.error, "error_description": self.description}
+        body = {"error": self.error, "error_description": self.description}
+        return body if self.error_uri is None else {**body, "error_uri": self.error_uri}
 
 
 class RedirectedError(OAuthError):

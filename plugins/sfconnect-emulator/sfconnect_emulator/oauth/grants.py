@@ -10,11 +10,13 @@ from sfconnect_emulator.oauth.assertion import verify_assertion
 from sfconnect_emulator.oauth.code_flow import CodeFlow
 from sfconnect_emulator.oauth.device_flow import DeviceFlow
 from sfconnect_emulator.oauth.errors import (
+    OAuthError,
     invalid_grant,
     invalid_request,
     unsupported_grant,
 )
 from sfconnect_emulator.oauth.refresh_flow import RefreshFlow
+from sfconnect_emulator.oauth.saml_assertion import Destination, SamlAssertion, verify_saml
 from sfconnect_emulator.oauth.state import AuthorizationState
 from sfconnect_emulator.oauth.token_exchange import TokenExchange
 from sfconnect_emulator.oauth.token_request import TokenRequest, check_own_domain, with_flow
@@ -22,7 +24,13 @@ from sfconnect_emulator.oauth.token_request import TokenRequest, check_own_domai
 LOGIN_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 # Scopes that need a user present; the client credentials flow silently drops them.
 _USER_SCOPES = frozenset({"full", "web", "refresh_token", "offline_access"})
-_NAMES = {flows.JWT_BEARER: "jwt-bearer", flows.TOKEN_EXCHANGE: "token-exchange"}
+_NAMES = {
+    flows.JWT_BEARER: "jwt-bearer",
+    flows.SAML_BEARER: "saml-bearer",
+    flows.TOKEN_EXCHANGE: "token-exchange",
+}
+_TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path
+_SAML_VALIDATOR = "/setup/secur/SAMLValidationPage.apexp"
 _TAKE_SCOPES = frozenset({flows.TOKEN_EXCHANGE})
 
 
@@ -50,6 +58,7 @@ class Grants:
             flows.JWT_BEARER: self._jwt_bearer,
             flows.REFRESH_TOKEN: RefreshFlow(state).redeem,
             flows.PASSWORD: self._password,
+            flows.SAML_BEARER: self._saml_bearer,
             flows.TOKEN_EXCHANGE: TokenExchange(state).redeem,
         }
 
@@ -88,6 +97,24 @@ class Grants:
             raise invalid_grant("invalid assertion")
         return self._admission.open(app, user, " ".join(app.scopes))
 
+    def _saml_bearer(self, request: TokenRequest) -> Granted:
+        assertion = self._verified_saml(request)
+        app = with_flow(assertion.app, flows.SAML_BEARER)
+        user = self._admission.approved_user(app, assertion.username)
+        use = ("saml", app.client_id, assertion.assertion_id)
+        if not self._replays.first_use(use, assertion.expires_at):
+            raise _with_validator(invalid_grant("invalid assertion"), request)
+        return self._admission.open(app, user, " ".join(app.scopes))
+
+    def _verified_saml(self, request: TokenRequest) -> SamlAssertion:
+        names = {*LOGIN_AUDIENCES, request.own_url.rstrip("/")}
+        meant = Destination(names, {f"{name}{_TOKEN_PATH}" for name in names})
+        given = request.form.get("assertion", "")
+        try:
+            return verify_saml(given, self._apps, meant, self._clock.time())
+        except OAuthError as error:
+            raise _with_validator(error, request) from None
+
     def _password(self, request: TokenRequest) -> Granted:
         app = with_flow(request.client.proven_app(self._apps), flows.PASSWORD)
         given = request.form.get("username", ""), request.form.get("password", "")
@@ -96,3 +123,9 @@ class Grants:
             raise invalid_grant("authentication failure")
         self._admission.check_pre_authorized(app, user)
         return self._admission.open(app, user, " ".join(app.scopes))
+
+
+def _with_validator(error: OAuthError, request: TokenRequest) -> OAuthError:
+    """The refusal with the page where an admin can see what was wrong with an assertion."""
+    error.error_uri = f"{request.own_url}{_SAML_VALIDATOR}"
+    return error

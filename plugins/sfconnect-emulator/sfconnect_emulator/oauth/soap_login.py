@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from xml.parsers import expat
 from xml.sax.saxutils import escape
 
+from sfconnect_emulator.oauth import plain_xml
 from sfconnect_emulator.oauth.errors import OAuthError
 from sfconnect_emulator.oauth.people import Person
 from sfconnect_emulator.oauth.state import AuthorizationState
@@ -17,7 +18,6 @@ OLDEST, NEWEST = 31, 64
 _NAMESPACES = {"u": "urn:partner.soap.sforce.com", "c": "urn:enterprise.soap.sforce.com"}
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _FAULTS = "urn:fault.partner.soap.sforce.com"
-_MAX_BYTES, _MAX_DEPTH = 1 << 20, 30
 _SEGMENTS = 4
 _LOGIN, _LOGOUT = "Envelope/Body/login", "Envelope/Body/logout"
 _SESSION_ID = "Envelope/Header/SessionHeader/sessionId"
@@ -126,47 +126,20 @@ def read_texts(document: bytes) -> dict[str, str]:
         SoapError: it is not well-formed, too large or too deep, or it declares a document type and
             with it entities of its own.
     """
-    reader = _Reader()
     try:
-        if len(document) > _MAX_BYTES:
-            raise ValueError("too large")
-        reader.parser.Parse(document, True)
-    except (expat.ExpatError, LookupError, ValueError):
+        root = plain_xml.parse(document)
+    except ValueError:
         raise SoapError("INVALID_SOAP_BODY", "the request is not well-formed XML") from None
-    return reader.texts
+    texts: dict[str, str] = {}
+    _collect(root, "", texts)
+    return texts
 
 
-class _Reader:
-    """Collects texts while expat walks through a document."""
-
-    def __init__(self) -> None:
-        self.texts: dict[str, str] = {}
-        self.parser = expat.ParserCreate(namespace_separator=" ")
-        self.parser.StartDoctypeDeclHandler = self._doctype
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._characters
-        self._path: list[str] = []
-        self._text: list[str] = []
-
-    def _doctype(self, *declared: object) -> None:
-        raise ValueError("document type")
-
-    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
-        del attributes
-        self._path.append(name.rpartition(" ")[2])
-        self._text = []
-        if len(self._path) > _MAX_DEPTH:
-            raise ValueError("too deep")
-
-    def _characters(self, text: str) -> None:
-        self._text.append(text)
-
-    def _end(self, name: str) -> None:
-        del name
-        self.texts.setdefault("/".join(self._path), "".join(self._text))
-        self._path.pop()
-        self._text = []
+def _collect(element: ET.Element, place: str, texts: dict[str, str]) -> None:
+    path = f"{place}{element.tag.rpartition('}')[2]}"
+    texts.setdefault(path, element.text or "")
+    for child in element:
+        _collect(child, f"{path}/", texts)
 
 
 def _check_version(version: str) -> None:
