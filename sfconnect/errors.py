@@ -142,7 +142,17 @@ class SfConnectError(Exception):
 
 
 class ConfigurationError(SfConnectError):
-    """A wrong option, profile, path or value; raised before anything is sent."""
+    """A wrong option, profile, path or value; raised before anything is sent.
+
+    Attributes:
+        unused: Options that are given and have no use beside the others. The first of them that
+            comes from the environment is left out there, since it may be meant for another login;
+            any other is a mistake.
+    """
+
+    def __init__(self, message: str, *, unused: Sequence[str] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.unused = tuple(unused)
 
 
 class PluginError(ConfigurationError):

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
-from sfconnect.auth.options import build, options_of
+from sfconnect.auth.options import build_fitting, options_of
 from sfconnect.auth.sources import option_families
 from sfconnect.errors import ConfigurationError
 
@@ -64,16 +64,19 @@ class BaseLogin:
         families = option_families(base_specs)
         return cls(own.name, name, strategy_class, base_specs, families, places.collect(families))
 
-    def fill(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
+    def fill(self, values: Mapping[str, Value]) -> tuple[Mapping[str, Value], Mapping[str, Value]]:
         """Put the base, made of its options, in the place of its name.
+
+        Returns:
+            The values with it, and those that it was made of.
 
         Raises:
             ConfigurationError: An option of it is missing or does not fit.
         """
         if self.strategy_class is None:
-            return values
-        made = build(self.strategy_class, self.values, name=self.name)
-        return {**values, self.option: replace(values[self.option], raw=made)}
+            return values, {}
+        made, used = build_fitting(self.strategy_class, self.values, name=self.name)
+        return {**values, self.option: replace(values[self.option], raw=made)}, used
 
 
 def _refuse_further(name: str, specs: Iterable[OptionSpec], chosen: Value) -> None:

@@ -76,17 +76,34 @@ def key_sources(strategy: KeyOptions) -> tuple[str, ...]:
 
 
 def check_one_key(strategy: KeyOptions, what: str) -> None:
-    """Refuse a login that has no key, or more than one.
+    """Refuse a login that has no key, or more than one, or a passphrase of none.
 
     Raises:
         ConfigurationError: ``what`` begins the sentence.
     """
     given = key_sources(strategy)
     if len(given) == 1:
+        refuse_unused_passphrase(strategy)
         return
     message = f"{what} needs exactly one of private_key, private_key_file and signer."
     hint = f"Leave all but one of these out: {', '.join(given)}." if given else None
-    raise ConfigurationError(message, hint=hint)
+    # A signer comes from code only, so it is meant.
+    unused = given[:-1] if strategy.signer is not None else ()
+    raise ConfigurationError(message, hint=hint, unused=unused)
+
+
+def refuse_unused_passphrase(strategy: KeyOptions) -> None:
+    """Refuse a passphrase where there is no key to decrypt.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    if strategy.passphrase is None or {"private_key", "private_key_file"} & {
+        *key_sources(strategy)
+    }:
+        return
+    message = "passphrase is not used, since there is no private_key."
+    raise ConfigurationError(message, hint="Leave it out.", unused=("passphrase",))
 
 
 async def signer_of(strategy: KeyOptions, key_id: str | None = None) -> Signer:

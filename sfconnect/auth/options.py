@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import lru_cache
 from types import UnionType
@@ -40,6 +41,7 @@ _T = TypeVar("_T")
 
 _METADATA: Final = "sfconnect.option"
 _PREFIX: Final = "SFCONNECT_"
+_UNREAD: Final = "unread"
 RESERVED: Final = frozenset({"auth", "profile", "config"})
 """Names that mean something else in a profile or in the environment, so no option may have them.
 
@@ -171,6 +173,17 @@ def build(strategy_class: type[_T], values: Mapping[str, Value], *, name: str | 
     Raises:
         ConfigurationError: An option is missing, unknown or does not fit.
     """
+    return build_fitting(strategy_class, values, name=name)[0]
+
+
+def build_fitting(
+    strategy_class: type[_T], values: Mapping[str, Value], *, name: str | None = None
+) -> tuple[_T, Mapping[str, Value]]:
+    """Make a strategy as :func:`build` does, and tell which of the values it was made of.
+
+    A value from the environment that the strategy has no use for, beside the others, is left out:
+    it is there for another login. What it stands for is then not read either.
+    """
     label = name or strategy_class.__name__
     specs = {spec.name: spec for spec in options_of(strategy_class)}
     for key in values:
@@ -178,13 +191,55 @@ def build(strategy_class: type[_T], values: Mapping[str, Value], *, name: str | 
             message = f"{label!r} has no option {key!r}."
             raise ConfigurationError(message, hint=did_you_mean(key, specs, kind="options"))
     _refuse_missing(label, [spec for spec in specs.values() if spec.required], values)
-    made = {key: coerce(specs[key], value) for key, value in values.items()}
+    used = _without_idle_stand_ins(strategy_class, specs, values)
+    made = {key: coerce(specs[key], value) for key, value in used.items()}
     try:
-        return strategy_class(**made)
+        strategy = _made_without_idle(strategy_class, made, used)
     except (TypeError, ValueError) as error:
         problem = _without_secrets(str(error), made)
+    else:
+        return strategy, {key: used[key] for key in made}
     message = f"The options of {label!r} do not fit together: {problem}"
     raise ConfigurationError(message)
+
+
+def _without_idle_stand_ins(
+    strategy_class: type, specs: Mapping[str, OptionSpec], values: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The values but for files, commands and references that nothing would use.
+
+    The strategy is asked with another text in their place, for reading one may fail, cost time, or
+    ask a person.
+    """
+    used = dict(values)
+    if not any(value.shared and _is_stand_in(specs[key], value) for key, value in used.items()):
+        return used
+    made = {
+        key: Secret(_UNREAD) if _is_stand_in(specs[key], value) else coerce(specs[key], value)
+        for key, value in used.items()
+    }
+    # It may want to see the text itself; then it complains again when it has been read.
+    with suppress(ConfigurationError, TypeError, ValueError):
+        _made_without_idle(strategy_class, made, used)
+    return {key: used[key] for key in made}
+
+
+def _made_without_idle(
+    strategy_class: type[_T], made: dict[str, object], values: Mapping[str, Value]
+) -> _T:
+    """Make the strategy; options that may be meant for another login leave ``made`` if unused."""
+    while True:
+        try:
+            return strategy_class(**made)
+        except ConfigurationError as error:
+            idle = (one for one in error.unused if one in made and values[one].shared)
+            if (name := next(idle, None)) is None:
+                raise
+            del made[name]
+
+
+def _is_stand_in(spec: OptionSpec, value: Value) -> bool:
+    return value.form is not Form.PLAIN or (spec.secret and is_reference(value.raw))
 
 
 def coerce(spec: OptionSpec, value: Value) -> object:
@@ -193,7 +248,7 @@ def coerce(spec: OptionSpec, value: Value) -> object:
     Raises:
         ConfigurationError: It does not fit. The error quotes it, unless it is a secret.
     """
-    if value.form is not Form.PLAIN or (spec.secret and is_reference(value.raw)):
+    if _is_stand_in(spec, value):
         value = Value(read_secret(spec.name, value), value.origin)
     result = convert(spec.type, value.raw, value.base)
     is_no_login = spec.takes_login and not isinstance(result, AuthStrategy | None)

@@ -10,8 +10,9 @@ them wins, and two of them in one place are an error.
 
 Unknown names are errors in arguments and profiles. The environment is shared with other strategies
 and tools, so an unknown ``SFCONNECT_…`` is passed over there; only one that looks like a slip of an
-option that is not set brings a warning. An empty variable counts as not set, since build servers
-set the variables of secrets that they do not have.
+option that is not set brings a warning. What the environment has for an option that the strategy
+has no use for, beside the others, is left out too: a key, say, where a secret is given. An empty
+variable counts as not set, since build servers set the variables of secrets that they do not have.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 
 from sfconnect.auth.base_login import BaseLogin
 from sfconnect.auth.chosen import LIMITER, STORE, build_store
-from sfconnect.auth.options import build, options_of, variables_of
+from sfconnect.auth.options import build_fitting, options_of, variables_of
 from sfconnect.auth.registry import STRATEGIES, Registry
 from sfconnect.auth.secret_references import is_reference
 from sfconnect.auth.sources import Key, Places, option_families, setting_families
@@ -145,13 +146,14 @@ def _resolve_name(
         secret_bearers = [*specs, *base.specs, *store.specs, *limiter.specs]
         _warn_of_open_secrets(places.profile, secret_bearers)
     _warn_of_slips(places.environ, known)
-    values = places.collect(own)
+    values, of_base = base.fill(places.collect(own))
+    strategy, used = build_fitting(strategy_class, values, name=name)
     return Resolved(
-        build(strategy_class, base.fill(values), name=name),
+        strategy,
         name,
         Settings.from_values(settings),
         origin,
-        _origins({**base.values, **values, **settings, **store.values, **limiter.values}),
+        _origins({**of_base, **used, **settings, **store.values, **limiter.values}),
         build_store(store),
         limiter.build(),
     )

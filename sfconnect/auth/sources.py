@@ -34,10 +34,11 @@ def option_families(specs: Sequence[OptionSpec]) -> list[tuple[Key, ...]]:
     """Group the keys of a strategy: those of a family stand for the same thing.
 
     Where a strategy has a field ``key_file`` of its own beside a secret ``key``, that field takes
-    the value as it is, and still belongs to the family of ``key``.
+    the value as it is, and still belongs to the family of ``key``. So does a field
+    ``certificate_file`` beside a ``certificate``, which is no secret.
     """
     by_name = {spec.name: spec for spec in specs}
-    stand_ins = {spec.name + suffix for spec in specs if spec.secret for suffix in _SUFFIXES}
+    stand_ins = {spec.name + suffix for spec in specs for suffix in _SUFFIXES}
     return [tuple(_family(spec, by_name)) for spec in specs if spec.name not in stand_ins]
 
 
@@ -82,7 +83,8 @@ class Places:
     def _variable(self, key: Key) -> Value | None:
         for name in key.variables:
             if text := self.environ.get(name):
-                return Value(text, f"environment variable {name}", self.base, key.form)
+                origin = f"environment variable {name}"
+                return Value(text, origin, self.base, key.form, shared=True)
         return None
 
     def _profile_value(self, key: Key) -> Value | None:
@@ -94,10 +96,10 @@ class Places:
 
 def _family(spec: OptionSpec, by_name: Mapping[str, OptionSpec]) -> Iterator[Key]:
     yield from _plain(spec)
-    for suffix, form in _SUFFIXES.items() if spec.secret else ():
+    for suffix, form in _SUFFIXES.items():
         if own := by_name.get(spec.name + suffix):
             yield from _plain(own)
-        else:
+        elif spec.secret:
             yield from _indirect(spec, suffix, form)
 
 

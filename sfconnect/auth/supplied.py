@@ -59,7 +59,9 @@ class Supply:
         if len(given) > 1 or (required and not given):
             names = ", ".join(name for name, _ in self._places())
             what = f"{' and '.join(given)} are given" if given else "none is given"
-            raise ConfigurationError(f"One of {names} is needed, and {what}.")
+            # A callback comes from code only, so it is meant.
+            unused = tuple(given[:-1]) if self.source is not None else ()
+            raise ConfigurationError(f"One of {names} is needed, and {what}.", unused=unused)
         if self.command is not None:
             split_command(self.command, f"{self.name}_command")
 

@@ -35,13 +35,15 @@ class Value:
 
     The repr leaves the value out, since only its option knows whether it is a secret.
     ``origin`` reads like "environment variable SFCONNECT_CLIENT_ID". ``base`` is the folder that
-    a relative path starts from; None leaves it relative to the current folder.
+    a relative path starts from; None leaves it relative to the current folder. ``shared`` says
+    that it comes from the environment, where it may be meant for another login.
     """
 
     raw: object = field(repr=False)
     origin: str
     base: Path | None = None
     form: Form = Form.PLAIN
+    shared: bool = False
 
 
 def convert(annotation: Any, raw: object, base: Path | None = None) -> object:

@@ -63,7 +63,8 @@ class SoapLogin:
         object.__setattr__(self, "login_url", login_base(self.login_url))
         _check_version(self.soap_version)
         if self.portal_id and not self.organization_id:
-            raise ConfigurationError("portal_id needs organization_id.", hint="Give both.")
+            message = "portal_id needs organization_id."
+            raise ConfigurationError(message, hint="Give both.", unused=("portal_id",))
 
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Log in; the session tells how long it lives.

@@ -14,7 +14,13 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sfconnect._types import Secret
-from sfconnect.auth.key_options import KeyOptions, check_one_key, key_sources, signer_of
+from sfconnect.auth.key_options import (
+    KeyOptions,
+    check_one_key,
+    key_sources,
+    refuse_unused_passphrase,
+    signer_of,
+)
 from sfconnect.auth.oauth2.wire import CLIENT_METHODS, Client, client_method
 from sfconnect.auth.options import as_secret
 from sfconnect.auth.signing import sign_jwt
@@ -82,7 +88,8 @@ def check_client_options(
         raise ConfigurationError(f"client_auth={method!r} needs client_secret.", hint=hint)
     if method not in WITH_SECRET and has_secret:
         message = f"client_secret is not used with client_auth={method!r}."
-        raise ConfigurationError(message, hint="Leave one of the two out.")
+        unused = ("client_secret", "client_auth")
+        raise ConfigurationError(message, hint="Leave one of the two out.", unused=unused)
     if method == "private_key_jwt":
         check_one_key(strategy, "client_auth='private_key_jwt'")
 
@@ -93,9 +100,13 @@ def refuse_unused_key(strategy: ClientOptions, method: str) -> None:
     Raises:
         ConfigurationError: There is one.
     """
-    if method != "private_key_jwt" and (given := key_sources(strategy)):
+    if method == "private_key_jwt":
+        return
+    if given := key_sources(strategy):
         message = f"{given[0]} is not used with client_auth={method!r}."
-        raise ConfigurationError(message, hint="Did you mean client_auth='private_key_jwt'?")
+        hint = "Did you mean client_auth='private_key_jwt'?"
+        raise ConfigurationError(message, hint=hint, unused=given)
+    refuse_unused_passphrase(strategy)
 
 
 async def authenticated_client(

@@ -309,7 +309,8 @@ def _check_parameter(profile: ProviderProfile, name: str, text: str) -> None:
     if name not in profile.takes:
         message = f"Provider {profile.name!r} has no use for {name}."
         uses = ", ".join(profile.takes)
-        raise ConfigurationError(message, hint=f"It takes: {uses or 'none of these'}.")
+        hint = f"It takes: {uses or 'none of these'}."
+        raise ConfigurationError(message, hint=hint, unused=(name,))
     if _FILLING.fullmatch(text) is None:
         message = f"{name} {text!r} holds characters that it cannot have."
         raise ConfigurationError(message, hint="Give the bare name: no address, no slash.")

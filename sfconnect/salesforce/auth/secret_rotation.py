@@ -51,7 +51,8 @@ def check_secrets(strategy: SecretOptions) -> None:
     """
     if strategy.client_secret_next is not None and strategy.client_secret is None:
         message = "client_secret_next is given, and client_secret is not."
-        raise ConfigurationError(message, hint="A secret that is the only one is client_secret.")
+        hint = "A secret that is the only one is client_secret."
+        raise ConfigurationError(message, hint=hint, unused=("client_secret_next",))
 
 
 def secret_of(value: Secret | str | None) -> Secret | None:
