@@ -21,6 +21,7 @@ from sfconnect.errors import ConfigurationError
 from sfconnect.instrumentation import (
     Event,
     LimitChanged,
+    LoginRateHigh,
     QuotaSeen,
     RequestFinished,
     RetryScheduled,
@@ -48,8 +49,8 @@ class OtelHook:
     do nothing unless the application has set them up.
 
     Metrics: ``http.client.request.duration`` in seconds; the counters ``sfconnect.retries``,
-    ``sfconnect.logins`` and ``sfconnect.login.failures``; the gauges ``sfconnect.limit``,
-    ``sfconnect.quota.used`` and ``sfconnect.quota.maximum``.
+    ``sfconnect.logins``, ``sfconnect.login.failures`` and ``sfconnect.login.rate_high``; the gauges
+    ``sfconnect.limit``, ``sfconnect.quota.used`` and ``sfconnect.quota.maximum``.
 
     Raises:
         ConfigurationError: The extra is not installed.
@@ -83,6 +84,9 @@ class OtelHook:
             case TokenFailed():
                 failed = {"strategy": event.strategy, "error.type": event.error}
                 self._meters.login_failures.add(1, failed)
+            case LoginRateHigh():
+                remarkable: AttributeMap = {"strategy": event.strategy, "stopped": event.stopped}
+                self._meters.login_rate_high.add(1, remarkable)
             case LimitChanged():
                 self._meters.limit.set(event.limit, {"lane": event.lane})
             case QuotaSeen():
@@ -108,6 +112,11 @@ class _Meters:
         )
         self.login_failures = meter.create_counter(
             "sfconnect.login.failures", unit="{login}", description="Logins that failed."
+        )
+        self.login_rate_high = meter.create_counter(
+            "sfconnect.login.rate_high",
+            unit="{event}",
+            description="Times that logins were remarkably many, or stopped for that.",
         )
         self.limit = meter.create_gauge(
             "sfconnect.limit", unit="{call}", description="Calls that may be in flight."

@@ -56,6 +56,7 @@ class Chain:
         """
         reasons = []
         for number, strategy in enumerate(self.strategies):
+            context.memo[_MEMBER] = number
             try:
                 return _noted(await strategy.authenticate(context), number)
             except CredentialUnavailableError as error:
@@ -68,6 +69,7 @@ class Chain:
         if number is None:
             return await self.authenticate(context)
         strategy = self.strategies[number]
+        context.memo[_MEMBER] = number
         try:
             if isinstance(strategy, SupportsRefresh):
                 return _noted(await strategy.refresh(context, credentials), number)
@@ -92,6 +94,11 @@ class Chain:
         value = f"{credentials.token_type} {credentials.access_token.reveal()}"
         # What the caller has set stays, as it does without a chain.
         return replace(request, headers={"Authorization": value, **request.headers})
+
+    def last_asked(self, context: AuthContext) -> AuthStrategy | None:
+        """The login that was asked last: the one that an error of the chain is about."""
+        number = context.memo.get(_MEMBER)
+        return None if number is None else self.strategies[number]
 
     def _giver(self, credentials: Credentials) -> object:
         number = self._number(credentials)

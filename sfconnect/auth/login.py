@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sfconnect._types import Secret
 from sfconnect.auth.base import Credentials, SupportsRefresh
+from sfconnect.auth.chain import Chain
+from sfconnect.auth.rereading import may_be_outdated, read_again
 from sfconnect.auth.store import secrets_of
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import (
@@ -80,6 +82,7 @@ async def log_in(
     store: TokenStore | None = None,
     key: str = "",
     before_asking: Callable[[], None] | None = None,
+    renewed: Callable[[AuthStrategy], None] | None = None,
 ) -> Login:
     """Log in once, through the store where there is one.
 
@@ -88,11 +91,14 @@ async def log_in(
     waited for, within bounds. An answer that has come is written to the store in any case, before
     anything else is done with it.
 
+    A login that is refused is tried once more if one of its secrets was changed where it was read
+    from; ``renewed`` is told of the strategy that has the new one.
+
     Raises:
         AuthError: The login failed.
         TransportError: The login server could not be reached.
     """
-    login = _LoginOnce(strategy, context, known, store, key, before_asking)
+    login = _LoginOnce(strategy, context, known, store, key, before_asking, renewed)
     if store is None:
         return await login.make()
     async with store.lock(key):
@@ -109,10 +115,13 @@ class _LoginOnce:
     store: TokenStore | None
     key: str
     before_asking: Callable[[], None] | None
+    renewed: Callable[[AuthStrategy], None] | None
     record: StoredToken | None = None
     answer_lost: bool = False
     may_have_rotated: bool = False
     others_were_first: bool = False
+    read_again: bool = False
+    starts_over: bool = False
 
     async def make(self) -> Login:
         number = 1
@@ -120,9 +129,15 @@ class _LoginOnce:
             if (adopted := await self._adopt()) is not None:
                 return adopted
             try:
-                return await self._renew()
+                made = await self._renew()
             except SfConnectError as error:
+                if await self._has_new_secrets(error):
+                    continue
                 pause_s = await self._pause_after(error, number)
+            else:
+                if self._was_refused(made) and await self._has_new_secrets():
+                    continue
+                return made
             await self.context.clock.sleep(pause_s)
             number += 1
 
@@ -135,9 +150,30 @@ class _LoginOnce:
             return None
         return Login(record.credentials, record.generation, adopted=True)
 
+    async def _has_new_secrets(self, error: SfConnectError | None = None) -> bool:
+        """Whether a secret was changed meanwhile, so that a refused login is worth a try; once."""
+        if self.read_again or not (error is None or may_be_outdated(error)):
+            return False
+        self.read_again = True
+        found = await read_again(self.strategy)
+        # Where a refresh token is dead, another password or client secret is no help.
+        if found is None or (isinstance(error, ReauthorizationRequired) and not found.starts_over):
+            return False
+        self.strategy, self.starts_over = found.strategy, found.starts_over
+        if self.renewed is not None:
+            self.renewed(self.strategy)
+        return True
+
+    def _was_refused(self, made: Login) -> bool:
+        """Whether the API has already refused what the login gave, as it does old API keys."""
+        return made.credentials.access_token == self.known.refused
+
+    def _base(self) -> Credentials | None:
+        return None if self.starts_over else _base(self.record, self.known)
+
     async def _renew(self) -> Login:
         record, store = self.record, self.store
-        base = _base(record, self.known)
+        base = self._base()
         if store is None:
             return Login(await self._ask(base))
         if _spends_a_refresh_token(self.strategy, base):
@@ -163,7 +199,10 @@ class _LoginOnce:
 
     async def _pause_after(self, error: SfConnectError, number: int) -> float:
         """Seconds to wait before the next try; or raise what the failed one means."""
-        if _spends_a_refresh_token(self.strategy, _base(self.record, self.known)):
+        asked = self.strategy
+        if isinstance(asked, Chain):
+            asked = asked.last_asked(self.context) or asked
+        if _spends_a_refresh_token(asked, self._base()):
             if _answer_was_lost(error):
                 return self._pause_after_loss(error)
             # A gateway that gave up on the login server does not know what that one did.
@@ -225,8 +264,9 @@ def _spends_a_refresh_token(strategy: AuthStrategy, base: Credentials | None) ->
     if not isinstance(strategy, SupportsRefresh):
         return False
     has_one = base is not None and base.refresh_token is not None
-    # Without older credentials such a strategy begins with the one among its options.
-    return has_one or hasattr(strategy, "refresh_token")
+    # Without older credentials such a strategy, or one of a chain, begins with that of its options.
+    members = strategy.strategies if isinstance(strategy, Chain) else (strategy,)
+    return has_one or any(hasattr(member, "refresh_token") for member in members)
 
 
 def _answer_was_lost(error: SfConnectError) -> bool:

@@ -127,7 +127,7 @@ class CredentialManager:
         )
         self._memory = FailureMemory(clock)
         self._refusals = RefusalMemory(clock)
-        self._children: list[CredentialManager] = []
+        self._children: list[tuple[AuthStrategy, CredentialManager]] = []
         self._held: Held | None = None
         self._refused: Secret | None = None
         self._confirmed_until = -inf
@@ -232,8 +232,8 @@ class CredentialManager:
 
         It has the same transport, store and clock, and is closed with this one.
         """
-        for known in self._children:
-            if known.strategy == strategy:
+        for asked_for, known in self._children:
+            if asked_for == strategy:
                 return known
         made = CredentialManager(
             strategy,
@@ -248,7 +248,8 @@ class CredentialManager:
             limits=self._limits,
             rates=self._rates,
         )
-        self._children.append(made)
+        # By what was asked for, since its secrets may be read again.
+        self._children.append((strategy, made))
         return made
 
     async def aclose(self) -> None:
@@ -264,7 +265,7 @@ class CredentialManager:
             flight, self._held = self._flight, None
         if flight is not None:
             await flight.cancel()
-        for child in self._children:
+        for _, child in self._children:
             await child.aclose()
 
     async def _send(self, request: Request) -> Response:
@@ -399,7 +400,12 @@ class CredentialManager:
             store=self._store,
             key=self.identity,
             before_asking=self._begin_attempt,
+            renewed=self._take_strategy,
         )
+
+    def _take_strategy(self, strategy: AuthStrategy) -> None:
+        """Log in with secrets as they are now; whose login it is does not change with them."""
+        self.strategy = strategy
 
     def _begin_attempt(self) -> None:
         self._counted = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import UnionType
 from typing import (
     TYPE_CHECKING,
@@ -21,7 +21,7 @@ from typing import (
 from sfconnect._types import UNSET, Secret
 from sfconnect.auth.base import AuthStrategy
 from sfconnect.auth.secret_references import is_reference, refuse_reference
-from sfconnect.auth.secret_sources import read_secret
+from sfconnect.auth.secret_sources import SourcedSecret, read_secret
 from sfconnect.config import (
     Form,
     Value,
@@ -249,7 +249,8 @@ def coerce(spec: OptionSpec, value: Value) -> object:
         ConfigurationError: It does not fit. The error quotes it, unless it is a secret.
     """
     if _is_stand_in(spec, value):
-        value = Value(read_secret(spec.name, value), value.origin)
+        read = partial(read_secret, spec.name, value)
+        return SourcedSecret(read(), read)
     result = convert(spec.type, value.raw, value.base)
     is_no_login = spec.takes_login and not isinstance(result, AuthStrategy | None)
     if result is UNSET or is_no_login or not _is_chosen(spec.choices, result):

@@ -32,6 +32,7 @@ from sfconnect.auth.options import option
 from sfconnect.auth.urls import split_endpoint
 from sfconnect.errors import AuthError, ConfigurationError, CredentialUnavailableError
 from sfconnect.instrumentation import redact
+from sfconnect.messages import JSON_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -213,7 +214,7 @@ def read_credentials(output: bytes, command: str, *, now: float) -> Credentials:
 def _object(output: bytes) -> Mapping[str, Any] | None:
     try:
         decoded = msgspec.json.decode(output)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except JSON_ERRORS:
         return None
     return decoded if isinstance(decoded, dict) else None
 

@@ -9,6 +9,7 @@ import msgspec
 
 from sfconnect._types import Secret
 from sfconnect.auth.base import Credentials, StoredToken
+from sfconnect.messages import JSON_ERRORS
 
 VERSION = 1
 """Of the form of records; a reader refuses any other."""
@@ -99,7 +100,7 @@ def version_of(data: bytes) -> int | None:
     """The version that a record says it has; None where it is damaged."""
     try:
         return msgspec.json.decode(data, type=_Head).version
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except JSON_ERRORS:
         return None
 
 
@@ -111,7 +112,7 @@ def decode_record(data: bytes) -> StoredToken:
     """
     try:
         record = msgspec.json.decode(data, type=_Record)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except JSON_ERRORS:
         record = None
     if record is None or record.version != VERSION or record.generation < 1:
         message = "this is no record"

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from sfconnect.messages import JSON_ERRORS
+
 if TYPE_CHECKING:
     from sfconnect._types import Secret
 
@@ -96,7 +98,7 @@ def key_id_of(data: bytes) -> str | None:
 def _envelope(data: bytes) -> _Envelope:
     try:
         envelope = msgspec.json.decode(data, type=_Envelope)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except JSON_ERRORS:
         envelope = None
     if envelope is None or envelope.sealed.cipher != _CIPHER:
         message = "this is no encrypted record"

@@ -8,14 +8,33 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sfconnect._types import Secret
 from sfconnect.auth.secret_references import is_reference, read_reference
 from sfconnect.config import Form, Value, resolve_path
 from sfconnect.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 COMMAND_TIMEOUT_S: Final = 30.0
+
+
+class SourcedSecret(Secret):
+    """A secret that knows where it came from, since it may be changed there."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, text: str, read: Callable[[], str]) -> None:
+        super().__init__(text)
+        self._read = read
+
+    def read_again(self) -> SourcedSecret:
+        """Read what is there now; this may block.
+
+        Raises:
+            ConfigurationError: It cannot be read.
+        """
+        return SourcedSecret(self._read(), self._read)
 
 
 def read_secret(option: str, value: Value, *, timeout_s: float = COMMAND_TIMEOUT_S) -> str:

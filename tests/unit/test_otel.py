@@ -21,6 +21,7 @@ from sfconnect.errors import ConfigurationError, SfConnectError
 from sfconnect.instrumentation import (
     JobAdvanced,
     LimitChanged,
+    LoginRateHigh,
     QuotaSeen,
     RequestFinished,
     RetryScheduled,
@@ -164,6 +165,12 @@ def test_durations_are_in_seconds_and_told_apart_by_few_values(telemetry: Teleme
             1,
             {"strategy": "JwtBearer", "error.type": "InvalidCredentialsError"},
         ),
+        (
+            LoginRateHigh("JwtBearer", "abc", 600, stopped=True),
+            "sfconnect.login.rate_high",
+            1,
+            {"strategy": "JwtBearer", "stopped": True},
+        ),
         (LimitChanged("all", 42, "room"), "sfconnect.limit", 42, {"lane": "all"}),
         (QuotaSeen("api", 7, 15000), "sfconnect.quota.used", 7, {"quota": "api"}),
         (QuotaSeen("api", 7, 15000), "sfconnect.quota.maximum", 15000, {"quota": "api"}),
@@ -171,7 +178,7 @@ def test_durations_are_in_seconds_and_told_apart_by_few_values(telemetry: Teleme
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_other_events_are_counters_and_gauges(
-    telemetry: Telemetry, event: Any, metric: str, value: int, attributes: dict[str, str]
+    telemetry: Telemetry, event: Any, metric: str, value: int, attributes: dict[str, object]
 ) -> None:
     telemetry.hook(event)
 

@@ -123,7 +123,7 @@ def _json(output: str) -> dict[str, Any] | None:
     start, end = output.find("{"), output.rfind("}")
     try:
         document = msgspec.json.decode(output[start : end + 1].encode())
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 

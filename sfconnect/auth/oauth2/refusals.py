@@ -287,7 +287,7 @@ class _Words(dict[str, str]):
 
 
 def _filled(text: str, refusal: Refusal, facts: LoginFacts) -> str:
-    drift = "an unknown number of" if facts.drift_s is None else f"{facts.drift_s:.0f}"
+    drift = "an unknown number of" if facts.drift_s is None else f"{round(facts.drift_s)}"
     words = _Words(
         facts.details,
         error_uri=refusal.error_uri or facts.details.get("error_uri", "the server's own page"),

@@ -482,6 +482,6 @@ def jwt_expiry(token: str) -> float | None:
         claims = msgspec.json.decode(
             base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
         )
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         return None
     return _number(claims.get("exp")) if isinstance(claims, dict) else None

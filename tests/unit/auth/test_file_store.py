@@ -241,7 +241,10 @@ def test_a_writer_that_is_killed_leaves_the_old_record_and_no_secret_for_long(st
         '{"version":1,"generation":1,"credentials":{"access_token":"canary"}}',
         '{"version":1,"sealed":{"cipher":"canary"}}',
         "canary",
+        '{"version":' * 100_000,
+        '{"sealed":' * 100_000,
     ],
+    ids=lambda text: text[:40],
 )
 def test_a_damaged_file_is_named_and_can_be_removed(store, text):
     path = written(store)

@@ -10,6 +10,7 @@ import pytest
 
 from sfconnect._types import Secret
 from sfconnect.auth.base import Credentials
+from sfconnect.auth.chain import Chain
 from sfconnect.auth.login import LANDING_S
 from sfconnect.auth.manager import CredentialManager
 from sfconnect.auth.store import MemoryStore, identity_key
@@ -17,6 +18,7 @@ from sfconnect.errors import (
     AuthConfigurationError,
     ConnectError,
     ConnectionLostError,
+    CredentialUnavailableError,
     PoolClosed,
     ReauthorizationRequired,
     RequestTimeoutError,
@@ -406,3 +408,91 @@ def test_a_changed_app_or_host_or_token_is_another_record():
 
     assert len({identity_key(one) for one in (login, *changed)}) == 4
     assert identity_key(replace(login, client_secret="rotated")) == identity_key(login)
+
+
+class Idle:
+    """A login that logs in by itself; here it must not be asked."""
+
+    def __init__(self, token: str = "of another user") -> None:
+        self.token = token
+        self.asked = 0
+
+    async def authenticate(self, context):
+        self.asked += 1
+        return Credentials(Secret(self.token), "https://other")
+
+
+class Missing(Idle):
+    async def authenticate(self, context):
+        self.asked += 1
+        raise CredentialUnavailableError("not installed")
+
+
+class TestChain:
+    """A chain of which one login rotates its refresh token."""
+
+    @pytest.mark.parametrize("lost", LOST, ids=lambda error: type(error).__name__)
+    async def test_a_lost_answer_is_asked_for_again_and_not_handed_on(self, manage, clock, lost):
+        rotating, other = Rotating(lost), Idle()
+        manager = manage(Chain(Missing(), rotating, other))
+
+        result = await outcome(clock, manager.get())
+
+        assert token_of(result) == "a1"
+        assert rotating.used == ["r0", "r0"]
+        assert other.asked == 0
+
+    async def test_a_token_that_was_rotated_and_lost_is_told_of(self, manage, clock):
+        rotating, other = Rotating(LOST[0], rotates_when_lost=True), Idle()
+        manager = manage(Chain(rotating, other))
+
+        error = required(await outcome(clock, manager.get()))
+
+        assert error.docs_key == "rotated-and-lost"
+        assert other.asked == 0
+        assert required(await outcome(clock, manager.get())).docs_key == "rotated-and-lost"
+        assert rotating.used == ["r0", "r0"]  # no third time, whoever asks
+
+    async def test_a_renewal_whose_answer_was_lost_stays_with_its_login(self, manage, clock):
+        rotating, other = Rotating(None, LOST[1], LOST[1]), Idle()
+        manager = manage(Chain(rotating, other))
+        first = await manager.get()
+
+        error = required(await outcome(clock, manager.replace(first)))
+
+        assert error.docs_key == "renewal-lost"
+        assert rotating.used == ["r0", "r1", "r1"]
+        assert other.asked == 0
+
+    async def test_an_answer_on_its_way_is_kept_when_the_program_ends(self, manage, clock, store):
+        rotating = Rotating()
+        rotating.login_s = 5.0
+        manager = manage(Chain(rotating))
+        waiter = asyncio.ensure_future(manager.get())
+        await clock.advance(1.0)
+
+        closing = asyncio.ensure_future(manager.aclose())
+        await clock.advance(4.0)
+        await closing
+
+        with pytest.raises(PoolClosed):
+            await waiter
+        record = await store.get(manager.identity)
+        assert record is not None
+        assert record.credentials.refresh_token == Secret("r1")
+
+    async def test_a_lost_answer_of_a_login_without_one_is_no_reason_to_ask_a_person(
+        self, manage, clock
+    ):
+        class Lossy(Idle):
+            async def authenticate(self, context):
+                self.asked += 1
+                raise ConnectionLostError("cut")
+
+        lossy, rotating = Lossy(), Rotating()
+        manager = manage(Chain(lossy, rotating))
+
+        result = await outcome(clock, manager.get())
+
+        assert isinstance(result, ConnectionLostError)
+        assert (lossy.asked, rotating.used) == (1, [])

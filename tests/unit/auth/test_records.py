@@ -99,6 +99,17 @@ def test_a_record_without_a_member_is_refused(member):
         decode_record(json.dumps(document).encode())
 
 
+DEEP = 100_000
+
+
+@pytest.mark.parametrize("text", ["[" * DEEP, '{"credentials":' * DEEP, '{"version":' * DEEP])
+def test_nesting_without_end_is_damage_like_any_other(text):
+    with pytest.raises(ValueError, match="this is no record"):
+        decode_record(text.encode())
+
+    assert version_of(text.encode()) is None
+
+
 @pytest.mark.parametrize("members", [None, [], {"access_token": "canary"}, {"scopes": "canary"}])
 def test_members_that_are_no_credentials_are_refused_without_being_quoted(members):
     with pytest.raises(ValueError, match="these are no credentials") as caught:

@@ -76,7 +76,9 @@ def test_a_cut_nonce_is_damage(nonce):
         b'{"version":1,"sealed":null}',
         b'{"version":1,"sealed":{"cipher":"ROT13","key_id":"x","nonce":"","data":""}}',
         b'{"sealed"',
+        b'{"sealed":' * 100_000,
     ],
+    ids=lambda data: data[:20].decode(),
 )
 def test_what_is_encrypted_in_another_way_is_refused(data):
     with pytest.raises(ValueError, match="no encrypted record"):

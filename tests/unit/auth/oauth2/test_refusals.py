@@ -195,6 +195,15 @@ def test_the_first_rule_that_matches_code_text_and_grant_decides(refusal, hint):
     assert explain(refusal, facts, RULES).hint == hint
 
 
+@pytest.mark.parametrize(("drift_s", "told"), [(-0.3, "0"), (0.4, "0"), (-1.6, "-2"), (59.5, "60")])
+def test_a_difference_of_clocks_is_told_in_whole_seconds_and_never_as_minus_none(drift_s, told):
+    facts = LoginFacts("jwt", "https://h", drift_s=drift_s)
+
+    error = explain(Refusal(400, error="x", description="clock"), facts, RULES)
+
+    assert error.hint == f"Off by {told} s."
+
+
 def test_hints_get_along_without_facts():
     facts = LoginFacts("refresh_token", "https://h")
     locked = Refusal(400, error="invalid_grant", description="locked")

@@ -400,6 +400,7 @@ def jwt_of(claims: object) -> str:
         (jwt_of([1]), None),
         ("eyJhbGciOiJSUzI1NiJ9.!!!.c2ln", None),
         ("eyJhbGciOiJSUzI1NiJ9.AAAA.c2ln", None),
+        (f"eyJhbGciOiJSUzI1NiJ9.{'W1tb' * 30_000}.c2ln", None),  # [[[[…
         ("00Dxx!a.b.c", None),
         ("eyJ", None),
     ],
