@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
 
-from lxml import etree
-from signxml.algorithms import CanonicalizationMethod
-from signxml.signer import XMLSigner
-
 _SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 _PLACE = '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Id="placeholder"/>'
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
@@ -60,6 +56,11 @@ class SamlDraft:
 
 def sign_xml(document: str, private_key: str, reference: str) -> str:
     """Sign one element of a document by its ``ID``; a placeholder says where the signature goes."""
+    # Most orgs never sign one, and this takes a tenth of a second.
+    from lxml import etree  # noqa: PLC0415
+    from signxml.algorithms import CanonicalizationMethod  # noqa: PLC0415
+    from signxml.signer import XMLSigner  # noqa: PLC0415
+
     exclusive = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
     signer = XMLSigner(c14n_algorithm=exclusive)
     signed = signer.sign(
