@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sfconnect._types import JsonValue
 
 ParamValue: TypeAlias = str | int | float | bool
+
+PIECE_BYTES: Final = 2**18
+"""Size of a streamed body's pieces: what event loops read at once, so that nothing is cut apart."""
 
 
 class Replay(Enum):
@@ -221,7 +224,7 @@ class StreamedResponse(Protocol):
     status: int
     headers: Mapping[str, str]
 
-    def iter_bytes(self, chunk_size: int = 65536) -> AsyncIterator[bytes]:
+    def iter_bytes(self, chunk_size: int = PIECE_BYTES) -> AsyncIterator[bytes]:
         """Iterate over the decompressed body in pieces of at most ``chunk_size`` bytes.
 
         Raises:

@@ -17,7 +17,7 @@ from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ConfigurationError, HostNotAllowedError, PoolClosed, SfConnectError
 from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
 from sfconnect.limits import FixedLimiter, Limiter, Quota
-from sfconnect.messages import Request, Response, query_string, request_id
+from sfconnect.messages import PIECE_BYTES, Request, Response, query_string, request_id
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
 from sfconnect.service import ExplainsRefusals
 
@@ -551,7 +551,7 @@ class _CountedStream:
         self._answer = answer
         self._count = count
 
-    async def iter_bytes(self, chunk_size: int = 65536) -> AsyncIterator[bytes]:
+    async def iter_bytes(self, chunk_size: int = PIECE_BYTES) -> AsyncIterator[bytes]:
         async for piece in self._answer.iter_bytes(chunk_size):
             self._count(len(piece))
             yield piece

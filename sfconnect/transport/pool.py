@@ -24,6 +24,7 @@ from sfconnect.errors import (
 from sfconnect.messages import Request, Response, Timeout, query_string
 from sfconnect.transport._connector import ClosableConnector
 from sfconnect.transport._errors import presentable, translate
+from sfconnect.transport._inflate import ACCEPT_ENCODING, inflated
 from sfconnect.transport._proxies import EnvironmentProxies
 from sfconnect.transport._stream import AiohttpStream
 from sfconnect.transport._upload import producer_error, sendable
@@ -154,8 +155,12 @@ class ConnectionPool:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),  # REST is stateless; one pool serves many orgs
             timeout=_aiohttp_timeout(self._timeout),
-            headers={"User-Agent": self._user_agent, "Accept": "application/json"},
-            auto_decompress=True,
+            headers={
+                "User-Agent": self._user_agent,
+                "Accept": "application/json",
+                "Accept-Encoding": ACCEPT_ENCODING,
+            },
+            auto_decompress=False,  # see _inflate
         )
         # aiohttp silently sends idempotent requests again when a kept-alive connection turns out
         # dead. Retry belongs to one place, which counts and reports: see sfconnect.retry.
@@ -193,6 +198,8 @@ class ConnectionPool:
         try:
             async with self._start(request) as answer:
                 content = await answer.read()
+            if "Content-Encoding" in answer.headers:
+                content = await inflated(content, answer.headers["Content-Encoding"])
         except _FAILURES as error:
             raise self._failure(error, request) from presentable(error)
         finally:

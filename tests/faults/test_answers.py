@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 import traceback
 import zlib
 
@@ -17,6 +18,7 @@ from sfconnect.errors import (
     TransportError,
 )
 from sfconnect.messages import Request, Timeout
+from sfconnect.transport._inflate import AWAY_BYTES, inflate
 
 CANARY = "00Dcanary!secret"
 """Stands in a query; no message may hold it."""
@@ -100,19 +102,57 @@ async def test_a_body_that_is_cut_or_corrupt_is_never_given(serve, pool, rest):
     assert pool.stats().requests_errors == 1
 
 
-async def test_compressed_json_that_ends_early_cannot_be_decoded(serve, pool):
+async def test_a_compressed_body_that_ends_early_is_never_given(serve, pool):
     async def handler(connection):
+        # The framing is intact: only the compressed form tells that more should have come.
         await connection.request()
         body = gzip.compress(b'["%s"]' % (b"x" * 5000))[:-12]
         await connection.answer(body, headers={"Content-Encoding": "gzip"})
 
     server = await serve(handler)
 
+    with pytest.raises(ResponseError, match="cut or is corrupt"):
+        await pool.send(server.get())
+
+
+async def test_an_encoding_that_was_not_asked_for_is_refused(serve, pool):
+    async def handler(connection):
+        await connection.request()
+        await connection.answer(b"whatever", headers={"Content-Encoding": "br"})
+
+    server = await serve(handler)
+
+    with pytest.raises(ResponseError, match="cut or is corrupt"):
+        await pool.send(server.get())
+
+
+@pytest.mark.parametrize(("size", "away"), [(AWAY_BYTES - 1, False), (AWAY_BYTES, True)])
+async def test_only_large_compressed_bodies_are_opened_in_a_thread(
+    serve, pool, monkeypatch, size, away
+):
+    threads = []
+
+    def noting(body, encoding):
+        threads.append(threading.get_ident())
+        return inflate(body, encoding)
+
+    async def handler(connection):
+        # The name of the file in gzip's head may be as long as one likes.
+        await connection.request()
+        head, rest = ZIPPED[:10], ZIPPED[10:]
+        padding = b"x" * (size - len(ZIPPED) - 1) + b"\0"
+        body = head[:3] + b"\x08" + head[4:] + padding + rest
+        assert len(body) == size
+        await connection.answer(body, headers={"Content-Encoding": "gzip"})
+
+    monkeypatch.setattr("sfconnect.transport._inflate.inflate", noting)
+    server = await serve(handler)
+
     answer = await pool.send(server.get())
 
-    # The framing is intact, and the HTTP library does not look for the stream's own end.
-    with pytest.raises(ResponseError, match="not valid JSON"):
-        answer.json()
+    assert answer.content == b"x" * 5000
+    assert len(threads) == 1
+    assert (threads[0] != threading.get_ident()) is away
 
 
 BAD_HEADS = {

@@ -77,6 +77,40 @@ async def test_a_compressed_stream_is_unpacked_on_the_way(serve, pool):
         assert b"".join([piece async for piece in answer.iter_bytes()]) == BODY
 
 
+async def test_the_rest_of_a_compressed_stream_can_be_read_at_once(serve, pool):
+    async def handler(connection):
+        await connection.request()
+        await connection.answer(gzip.compress(BODY), headers={"Content-Encoding": "gzip"})
+
+    server = await serve(handler)
+
+    async with pool.stream(server.get()) as answer:
+        pieces = answer.iter_bytes(1000)
+        begun = await anext(pieces)
+        rest = await answer.read()
+        await pieces.aclose()
+
+    assert len(begun) == 1000
+    assert begun + rest.content == BODY
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_compressed_stream_that_ends_early_is_an_error(serve, pool, at_once):
+    async def handler(connection):
+        # The framing is intact: only the compressed form tells that more should have come.
+        await connection.request()
+        await connection.answer(gzip.compress(BODY)[:-9], headers={"Content-Encoding": "gzip"})
+
+    server = await serve(handler)
+
+    async with pool.stream(server.get()) as answer:
+        pieces = answer.iter_bytes()
+        if not at_once:
+            assert await anext(pieces) == BODY
+        with pytest.raises(ResponseError, match="cut or is corrupt"):
+            await (answer.read() if at_once else anext(pieces))
+
+
 async def test_leaving_a_stream_early_frees_its_slot_and_its_connection(serve, make_pool):
     server = await serve(big)
     pool = await make_pool(max_connections=1)
