@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from sfconnect.messages import Request, Response, Timeout
+    from sfconnect.policy import Reconcile, RetryPolicy
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -50,5 +51,13 @@ class Call(Generic[T_co]):
         return replace(self, request=self.request.with_headers(headers))
 
     def with_timeout(self, timeout: Timeout) -> Call[T_co]:
-        """Return a copy with other time limits for each attempt."""
+        """Return a copy with other time limits; ``Timeout.call_s`` bounds all attempts."""
         return replace(self, request=self.request.with_timeout(timeout))
+
+    def with_retry(self, policy: RetryPolicy) -> Call[T_co]:
+        """Return a copy with a retry policy of its own; ``max_attempts=1`` sends once."""
+        return replace(self, request=replace(self.request, retry=policy))
+
+    def with_reconcile(self, hook: Reconcile) -> Call[T_co]:
+        """Return a copy that asks this hook what became of a write whose answer was lost."""
+        return replace(self, request=replace(self.request, reconcile=hook))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sfconnect.auth.base import AuthStrategy, Credentials, TokenStore
     from sfconnect.config import Settings
     from sfconnect.messages import ParamValue, StreamedResponse, Transport
+    from sfconnect.policy import Reconcile
 
 T = TypeVar("T")
 
@@ -54,7 +55,9 @@ class Connector:
         transport: Transport | None = None,
         store: TokenStore | None = None,
         limiter: Limiter | SharedLimiter | None = None,
-        policy: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        retry_by_surface: Mapping[str, RetryPolicy] | None = None,
+        reconcile: Reconcile | None = None,
         budget: RetryBudget | None = None,
         hooks: Iterable[EventHook] = (),
         clock: Clock = SYSTEM_CLOCK,
@@ -65,7 +68,9 @@ class Connector:
         self._given_transport = transport
         self._store = store
         self._limiter = limiter
-        self._policy = policy
+        self._retry = retry
+        self._retry_by_surface = retry_by_surface
+        self._reconcile = reconcile
         self._budget = budget
         self._emitter = Emitter(hooks)
         self._clock = clock
@@ -87,7 +92,9 @@ class Connector:
         transport: Transport | None = None,
         store: TokenStore | None = None,
         limiter: Limiter | SharedLimiter | None = None,
-        policy: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        retry_by_surface: Mapping[str, RetryPolicy] | None = None,
+        reconcile: Reconcile | None = None,
         budget: RetryBudget | None = None,
         hooks: Iterable[EventHook] = (),
         clock: Clock = SYSTEM_CLOCK,
@@ -107,7 +114,10 @@ class Connector:
                 ``token_store``, which names one.
             limiter: Bounds the calls in flight; it wins over the setting ``limiter``. One that is
                 shared with other processes is opened and closed with the connection.
-            policy: How often and how far apart to retry.
+            retry: How often and how far apart to retry; a call's own (``with_retry``) wins.
+            retry_by_surface: Policies of single surfaces, such as ``{"bulk": RetryPolicy(…)}``.
+            reconcile: Asked what became of a write whose answer was lost; a call's own
+                (``with_reconcile``) wins.
             budget: Shared by connections whose retries should count together.
             hooks: Called with each event.
             clock: Time; a test brings its own.
@@ -125,7 +135,9 @@ class Connector:
             transport=transport,
             store=store,
             limiter=limiter,
-            policy=policy,
+            retry=retry,
+            retry_by_surface=retry_by_surface,
+            reconcile=reconcile,
             budget=budget,
             hooks=hooks,
             clock=clock,
@@ -204,7 +216,10 @@ class Connector:
             self._manager,
             transport,
             limiter=limiter,
-            policy=self._policy or RetryPolicy(max_attempts=settings.max_attempts),
+            retry=self._retry or RetryPolicy(max_attempts=settings.max_attempts),
+            retry_by_surface=self._retry_by_surface,
+            reconcile=self._reconcile,
+            call_timeout_s=settings.call_timeout_s,
             budget=self._budget,
             emitter=self._emitter,
             clock=self._clock,

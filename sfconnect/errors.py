@@ -48,7 +48,7 @@ No error holds a secret or a record's value. All can be pickled.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +63,34 @@ def _rebuild(cls: type[_E], state: dict[str, Any]) -> _E:
     return error
 
 
+class SentRequest(Protocol):
+    """What an error tells of a request; see :class:`sfconnect.messages.Request`."""
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """What of the address may be shown."""
+        ...
+
+    @property
+    def surface(self) -> str:
+        """The part of the API that it is for."""
+        ...
+
+    @property
+    def content(self) -> object:
+        """The body; it may hold values of records."""
+        ...
+
+    def without_values(self) -> Self:
+        """Return a copy that may be stored and shown."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FailedAttempt:
     """One attempt of a call that failed.
@@ -72,12 +100,18 @@ class FailedAttempt:
         at: When it had failed, in seconds since the epoch.
         reason: An error code or class name.
         status: The HTTP status, where there was an answer.
+        request_id: The server's id of it, where there was an answer that told one.
+        began: When it began, in seconds since the epoch; the wait in line and for a login count.
+        wait_s: The wait that followed; None after the last.
     """
 
     number: int
     at: float
     reason: str
     status: int | None
+    request_id: str | None = None
+    began: float | None = None
+    wait_s: float | None = None
 
 
 class SfConnectError(Exception):
@@ -102,7 +136,9 @@ class SfConnectError(Exception):
     max_retries: int | None = None
     """How many repeats can help, where that is fewer than the policy allows."""
     attempts: tuple[FailedAttempt, ...] = ()
-    """All attempts of a call that was sent more than once, in their order."""
+    """All attempts of a call that was sent more than once, or whose outcome is unknown."""
+    gave_up: str | None = None
+    """Why the call was not sent again, where repeating would have been right."""
 
     def __init__(
         self,
@@ -131,11 +167,13 @@ class SfConnectError(Exception):
         return text + self._history()
 
     def _history(self) -> str:
-        if not self.attempts:
-            return ""
+        why = f"not sent again: {self.gave_up}" if self.gave_up else ""
+        if len(self.attempts) < 2:  # noqa: PLR2004  # one attempt is no history
+            return f" ({why})" if why else ""
         reasons = ", ".join(attempt.reason for attempt in self.attempts)
         seconds = self.attempts[-1].at - self.attempts[0].at
-        return f" ({len(self.attempts)} attempts within {seconds:.1f} s: {reasons})"
+        told = f"{len(self.attempts)} attempts within {seconds:.1f} s: {reasons}"
+        return f" ({told}; {why})" if why else f" ({told})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.__dict__.copy())
@@ -372,19 +410,27 @@ class OutcomeUnknownError(SfConnectError):
     """A write may or may not have happened, and was not repeated.
 
     Raised for a call that is not safe to repeat when the connection broke or timed out after it
-    was sent, or when the server failed while it worked. The cause is in ``__cause__``.
+    was sent, or when the server failed while it worked. The cause is in ``__cause__``, and
+    ``attempts`` tells the times of every attempt.
 
     Attributes:
-        request: The request as it was sent, without credentials. Query for what it would have
-            written (by an external id, say), and send it again only if that is not there.
+        request: The request without credentials. Query for what it would have written (by an
+            external id, say), and send it again only if that is not there; a ``reconcile`` hook
+            does so by itself. A pickle of the error has the request without its values: no body,
+            no parameters, no headers of its own.
     """
 
     retry_safe = None
     request_sent = True
 
-    def __init__(self, message: str, *, request: object = None, **facts: Any) -> None:
+    def __init__(self, message: str, *, request: SentRequest | None = None, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.request = request
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = self.__dict__.copy()
+        state["request"] = None if self.request is None else self.request.without_values()
+        return _rebuild, (type(self), state)
 
 
 class IncompleteResultError(SfConnectError):

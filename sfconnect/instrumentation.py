@@ -45,6 +45,31 @@ class RetryScheduled:
     reason: str
     attempt: int
     wait_ms: float
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryEnded:
+    """A call failed for good although repeating it would have been right; ``why`` says why."""
+
+    name: ClassVar[str] = "retry.ended"
+    method: str
+    path: str
+    surface: str
+    reason: str
+    attempts: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReconciled:
+    """A hook was asked what became of a write: happened, did not happen, unknown or failed."""
+
+    name: ClassVar[str] = "outcome.reconciled"
+    method: str
+    path: str
+    surface: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +157,8 @@ class JobAdvanced:
 Event: TypeAlias = (
     RequestFinished
     | RetryScheduled
+    | RetryEnded
+    | OutcomeReconciled
     | TokenReplaced
     | TokenFailed
     | LoginRateHigh
@@ -181,6 +208,9 @@ def _report(hook: EventHook, event: Event, error: Exception) -> None:
         loop.call_exception_handler({"message": message, "exception": error})
 
 
+_WARNINGS = (RetryScheduled, RetryEnded, TokenFailed, LoginRateHigh, LimiterLost)
+
+
 class StructlogHook:
     """Write events to structlog: retries and troubles as warnings, the rest as debug."""
 
@@ -189,7 +219,9 @@ class StructlogHook:
 
     def __call__(self, event: Event, /) -> None:
         """Log one event under its dotted name, its members as key-value pairs."""
-        warn = isinstance(event, RetryScheduled | TokenFailed | LoginRateHigh | LimiterLost)
+        warn = isinstance(
+            event, RetryScheduled | RetryEnded | TokenFailed | LoginRateHigh | LimiterLost
+        )
         log = self._log.warning if warn else self._log.debug
         log(event.name, **asdict(event))
 

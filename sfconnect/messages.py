@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from sfconnect.errors import ConfigurationError, ResponseError
+from sfconnect.policy import check_number
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from sfconnect._types import JsonValue
+    from sfconnect.policy import Reconcile, RetryPolicy
 
 ParamValue: TypeAlias = str | int | float | bool
 
@@ -44,10 +46,12 @@ def default_replay(method: str) -> Replay:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """Time limits of one attempt, in seconds; ``None`` means no limit.
+    """Time limits in seconds; ``None`` means no limit.
 
-    They hold for each attempt alone. A limit over a whole call, with its retries and waits, is
-    ``asyncio.timeout`` around it.
+    All but ``call_s`` hold for each attempt alone.
+
+    Raises:
+        ConfigurationError: A limit is not a number above 0.
     """
 
     connect_s: float | None = 10.0
@@ -56,6 +60,16 @@ class Timeout:
     """Between two pieces of the answer; Salesforce lets a query run for 120 s before the first."""
     total_s: float | None = 600.0
     """From sending to the last byte; Salesforce ends a call after 10 minutes."""
+    call_s: float | None = None
+    """The whole call: every attempt, the waits between them, in line and for a login. A wait that
+    would not end in time is not begun. Of a stream it bounds the way to the answer's headers."""
+
+    def __post_init__(self) -> None:
+        for name in ("connect_s", "read_s", "total_s", "call_s"):
+            value = getattr(self, name)
+            if value is not None:
+                fix = "Give seconds, or None for no limit."
+                check_number(f"Timeout.{name}", value, least=0, fix=fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,8 @@ class Request:
     ``replay`` says whether it may be sent twice; None leaves that to what the method promises.
     ``shown_as`` stands for the path in errors and events, where the path itself holds a value of
     a record, as that of an upsert by external id does.
+
+    ``retry`` goes before the connection's policy, and ``reconcile`` before its hook.
     """
 
     method: str
@@ -80,6 +96,8 @@ class Request:
     surface: str = "rest"
     timeout: Timeout | None = None
     shown_as: str | None = None
+    retry: RetryPolicy | None = None
+    reconcile: Reconcile | None = None
 
     def __repr__(self) -> str:
         mark = self.replay.value if self.replay else None
@@ -104,6 +122,12 @@ class Request:
     def with_timeout(self, timeout: Timeout) -> Request:
         """Return a copy with other time limits."""
         return replace(self, timeout=timeout)
+
+    def without_values(self) -> Self:
+        """Return what of the request may be stored and shown: no values, and no hooks."""
+        return type(self)(
+            self.method, self.place, replay=self.replay, surface=self.surface, timeout=self.timeout
+        )
 
 
 def query_string(params: Mapping[str, ParamValue]) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from sfconnect.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sfconnect.errors import SfConnectError
+    from sfconnect._types import JsonValue
+    from sfconnect.call import Sender
+    from sfconnect.errors import OutcomeUnknownError, SfConnectError
+    from sfconnect.messages import Response
 
 
 def check_number(place: str, value: object, *, least: float, fix: str) -> None:
@@ -75,12 +78,50 @@ class RetryPolicy:
     def refusal(self, failures: int, error: SfConnectError) -> str | None:
         """Why no further attempt may follow; None if one may."""
         if failures >= self.max_attempts:
-            return f"{failures} attempts are the most that the policy allows"
+            return f"the policy allows {self.max_attempts} attempts"
         if error.max_retries is not None and failures > error.max_retries:
             return "repeating it once more cannot help"
         if (error.retry_after or 0.0) > self.retry_after_cap_s:
             return f"the server asks to wait longer than {self.retry_after_cap_s:g} s"
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A write whose answer was lost did take effect.
+
+    ``answer`` stands for the lost answer: what its body would have been, or all of it. The call
+    decodes it as it would have decoded that.
+    """
+
+    answer: JsonValue | Response
+
+
+@dataclass(frozen=True, slots=True)
+class DidNotHappen:
+    """A write whose answer was lost had no effect, and will have none: it may be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillUnknown:
+    """What became of a write cannot be said; the call ends with its ``OutcomeUnknownError``."""
+
+    why: str = ""
+
+
+Reconciled: TypeAlias = Happened | DidNotHappen | StillUnknown
+
+
+class Reconcile(Protocol):
+    """Finds out what became of a write that may have happened, and may not be repeated blindly.
+
+    It may send calls through ``sender``. It is asked while no slot is held, and within the call's
+    time limit. What it raises leaves the outcome unknown, and is noted on the error.
+    """
+
+    async def __call__(self, unknown: OutcomeUnknownError, sender: Sender, /) -> Reconciled:
+        """Say what became of ``unknown.request``; ``unknown.attempts`` has the times."""
+        ...
 
 
 NO_RETRY = RetryPolicy(max_attempts=1)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import quote, urldefrag, urljoin
 
 from sfconnect.auth.base import SupportsSigning
 from sfconnect.auth.manager import CredentialState
 from sfconnect.clock import SYSTEM_CLOCK, Clock
-from sfconnect.errors import ConfigurationError, HostNotAllowedError, PoolClosed, SfConnectError
+from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
 from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
 from sfconnect.limits import FixedLimiter, Limiter, Quota
-from sfconnect.messages import PIECE_BYTES, Request, Response, query_string, request_id
+from sfconnect.messages import PIECE_BYTES, Request, Response, request_id
+from sfconnect.outgoing import REDIRECTS, absolute_url, check_headers, redirect_target
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
+from sfconnect.retry.deadline import SENT, Deadline
 from sfconnect.service import ExplainsRefusals
 
 if TYPE_CHECKING:
@@ -27,24 +27,18 @@ if TYPE_CHECKING:
     from sfconnect.auth.base import AuthStrategy, Credentials
     from sfconnect.auth.manager import CredentialManager
     from sfconnect.messages import StreamedResponse, Transport
+    from sfconnect.policy import Reconcile
     from sfconnect.service import Service
 
 _A = TypeVar("_A", bound="Response | StreamedResponse")
 
 _SUCCESS = range(200, 300)
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _REDIRECT_HINT = "Reads are sent on within the API's own host, five times at most; writes never."
 _REVOKE_S = 10.0
 """How long closing waits for the server to end the session."""
 _SHARED_HINT = "Leave revoke_on_close out; sessions end by themselves when nobody uses them."
 _SPENT_BODY_HINT = "There is a new token now, but the body was a stream and is used up: call again."
-_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_URL_CHARACTERS = "!$%&'()*+,-./:;=?@_~[]"
-# Printable ASCII without space, quotes, angle brackets, backslash, caret, backtick, braces, bar
-# and fragment: what may stand in a request line without being encoded (RFC 3986 §2, §3.3, §3.4).
-_ENCODED_PATH = re.compile(r"(?:/|https?://)[!$%&'()*+,\-./0-9:;=?@A-Z_a-z~\[\]]*")
 # What a call may still do about a dead token; a list, so that its attempts share it.
 _ONE_REPLAY: list[None] = [None]
 
@@ -91,8 +85,11 @@ class Session:
         transport: Transport,
         *,
         limiter: Limiter | None = None,
-        policy: RetryPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        retry_by_surface: Mapping[str, RetryPolicy] | None = None,
         budget: RetryBudget | None = None,
+        reconcile: Reconcile | None = None,
+        call_timeout_s: float | None = None,
         emitter: Emitter | None = None,
         clock: Clock = SYSTEM_CLOCK,
         revoke_on_close: bool = False,
@@ -108,12 +105,19 @@ class Session:
         self._transport = transport
         self._limiter = limiter or FixedLimiter(100)
         self._emitter = emitter or Emitter()
+        self._clock = clock
         # The hot path spares itself a Python frame where the clock is the machine's.
         self._now = time.monotonic if clock is SYSTEM_CLOCK else clock.monotonic
         self._budget = budget or RetryBudget()
         self._retry = RetryExecutor(
-            policy or RetryPolicy(), self._budget, clock=clock, emitter=self._emitter
+            retry or RetryPolicy(),
+            self._budget,
+            by_surface=retry_by_surface,
+            clock=clock,
+            emitter=self._emitter,
         )
+        self._reconcile = reconcile
+        self._call_s = call_timeout_s
         self._quota = ""
         self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -122,7 +126,7 @@ class Session:
         self._calls = self._attempts = self._bytes_in = 0
         self._dressed: tuple[Credentials, str, Mapping[str, str]] | None = None
 
-    async def execute(self, request: Request) -> Response:
+    def execute(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Send with credentials, limits and retry; give an answer whose status means success.
 
         Raises:
@@ -130,20 +134,41 @@ class Session:
             OutcomeUnknownError: A write may have happened and is not safe to repeat.
         """
         self._calls += 1
+        began = self._now()
+        limit_s = self._call_s if request.timeout is None else request.timeout.call_s
+        # Handed on instead of awaited, which spares every call a frame.
+        if limit_s is None:
+            return self._execute(request, began, None)
+        deadline = Deadline(limit_s, self._clock)
+        return deadline.bound(request, self._execute(request, began, deadline))
+
+    async def _execute(self, request: Request, began: float, deadline: Deadline | None) -> Response:
         self._under_way += 1
-        replays = _ONE_REPLAY.copy()
         try:
-            response = await self._attempt(replays, request, 1)
-        except SfConnectError as error:
-            attempt = partial(self._attempt, replays)
-            response = await self._retry.resume(request, error, attempt)
+            replays = _ONE_REPLAY.copy()
+            try:
+                response = await self._attempt(replays, request, 1)
+            except SfConnectError as error:
+                first = error  # what comes of it is not to look like an error in its handling
+            else:
+                if self._budget.tokens < self._budget.capacity:
+                    self._budget.earn()
+                return response
+            response = await self._retry.resume(
+                request,
+                first,
+                partial(self._attempt, replays),
+                began=began,
+                deadline=deadline,
+                reconcile=request.reconcile or self._reconcile,
+                sender=self,
+            )
+            self._budget.earn()
+            return response
         finally:
             self._under_way -= 1
             if self._idle is not None and not self._under_way:
                 self._idle.set()
-        if self._budget.tokens < self._budget.capacity:
-            self._budget.earn()
-        return response
 
     async def _attempt(self, replays: list[None], request: Request, number: int) -> Response:
         credentials = self._manager.current or await self._login(self._manager.get())
@@ -189,13 +214,13 @@ class Session:
                 self._manager.note_accepted()
         here = request
         for _ in range(_MAX_REDIRECTS):
-            target = self._redirect_target(here, answer, credentials)
+            target = redirect_target(self.service, here, answer, credentials)
             if target is None:
                 break
             here = target
             answer, credentials = await exchange(here, credentials, number)
         if isinstance(answer, Response) and answer.status not in _SUCCESS:
-            hint = _REDIRECT_HINT if answer.status in _REDIRECTS else None
+            hint = _REDIRECT_HINT if answer.status in REDIRECTS else None
             raise self._refusal(request, answer, credentials, hint)
         return cast("_A", answer)  # a plain Response is of this type too where it means success
 
@@ -235,6 +260,8 @@ class Session:
         try:
             response = await self._transport.send(wire)
         except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                error.add_note(SENT)
             self._end(request, None, error, started, number)
             raise
         self._end(request, response, None, started, number)
@@ -295,11 +322,11 @@ class Session:
             dressed = self._dressed = self._dressing(credentials)
         headers = dressed[2]
         if request.headers:
-            _check_headers(request.headers)
+            check_headers(request.headers)
             headers = {**headers, **request.headers}
         wire = Request(
             request.method,
-            self._address(request, dressed[1], credentials),
+            absolute_url(self.service, request, dressed[1], credentials),
             None,
             headers,
             request.content,
@@ -315,59 +342,8 @@ class Session:
         if self._signing is None:
             token = credentials.access_token.reveal()
             headers["Authorization"] = f"{credentials.token_type} {token}"
-        _check_headers(headers)
+        check_headers(headers)
         return credentials, self.service.base_url(credentials), headers
-
-    def _address(self, request: Request, base: str, credentials: Credentials) -> str:
-        path = request.path
-        if _ENCODED_PATH.fullmatch(path) is None:
-            message = f"The path of this {request.method} request is not percent-encoded."
-            hint = "Begin it with '/', encode values with path_segment(), and use params=…"
-            raise ConfigurationError(message, hint=hint)
-        # Joined by plain concatenation: behind a base that ends in its host, a path that begins
-        # with "/" cannot change the host, whatever else it holds.
-        if path[0] == "/":
-            path = base + path
-        else:
-            self._check_owned(path, credentials)
-        if not request.params:
-            return path
-        mark = "&" if "?" in path else "?"
-        return f"{path}{mark}{query_string(request.params)}"
-
-    def _check_owned(self, url: str, credentials: Credentials) -> None:
-        """Refuse an absolute URL that is not the API's own, or brings a user part."""
-        host = url.partition("://")[2].partition("/")[0].partition("?")[0]
-        try:
-            owned = "@" not in host and self.service.owns(url, credentials)
-        except ValueError:  # no host or port can be read from it
-            owned = False
-        if not owned:
-            shown = host.rpartition("@")[2]
-            message = (
-                f"A request with {self.service.name}'s token was about to go to {shown!r}; "
-                f"it was not sent."
-            )
-            raise HostNotAllowedError(message, hint="Tokens go to the API's own host only.")
-
-    def _redirect_target(
-        self, request: Request, answer: Response | StreamedResponse, credentials: Credentials
-    ) -> Request | None:
-        """Where a read is sent on to; None if the answer stands."""
-        if answer.status not in _REDIRECTS or request.method not in {"GET", "HEAD"}:
-            return None
-        location = answer.headers.get("Location")
-        if location is None:
-            return None
-        here = self._address(request, self.service.base_url(credentials), credentials)
-        try:
-            target = urldefrag(urljoin(here, location)).url
-        except ValueError:  # not a URL
-            return None
-        # Servers write spaces and letters of other alphabets there as they are.
-        target = quote(target, safe=_URL_CHARACTERS)
-        self._check_owned(target, credentials)
-        return replace(request, path=target, params=None)
 
     def _tell(
         self,
@@ -404,15 +380,16 @@ class Session:
         read, is the reader's to restart. A limiter slot is held for the whole block.
         """
         self._calls += 1
+        began = self._now()
+        limit_s = self._call_s if request.timeout is None else request.timeout.call_s
         async with AsyncExitStack() as stack:
             stack.enter_context(self._counted())
-            opening = partial(self._open, stack, _ONE_REPLAY.copy())
-            try:
-                answer = await opening(request, 1)
-            except SfConnectError as error:
-                answer = await self._retry.resume(request, error, opening)
-            if self._budget.tokens < self._budget.capacity:
-                self._budget.earn()
+            if limit_s is None:
+                answer = await self._open_stream(stack, request, began, None)
+            else:
+                deadline = Deadline(limit_s, self._clock)
+                opening = self._open_stream(stack, request, began, deadline)
+                answer = await deadline.bound(request, opening)
             yield answer
 
     @contextmanager
@@ -425,6 +402,21 @@ class Session:
             self._under_way -= 1
             if self._idle is not None and not self._under_way:
                 self._idle.set()
+
+    async def _open_stream(
+        self, stack: AsyncExitStack, request: Request, began: float, deadline: Deadline | None
+    ) -> _CountedStream:
+        opening = partial(self._open, stack, _ONE_REPLAY.copy())
+        try:
+            answer = await opening(request, 1)
+        except SfConnectError as error:
+            first = error
+        else:
+            self._budget.earn()
+            return answer
+        answer = await self._retry.resume(request, first, opening, began=began, deadline=deadline)
+        self._budget.earn()
+        return answer
 
     async def _open(
         self, stack: AsyncExitStack, replays: list[None], request: Request, number: int
@@ -465,6 +457,8 @@ class Session:
                     self._note_quota(answer.headers.get(self.service.quota_header))
                 yield _CountedStream(answer, self._count_bytes), credentials
         except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                error.add_note(SENT)
             failure = error
             raise
         finally:
@@ -560,12 +554,3 @@ class _CountedStream:
         response = await self._answer.read()
         self._count(len(response.content))
         return response
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    """Refuse what would end a header early, so that a value cannot become a header or a body."""
-    for name, value in headers.items():
-        if _HEADER_NAME.fullmatch(name) is None or _CONTROL.search(value) is not None:
-            shown = name if _HEADER_NAME.fullmatch(name) else "(its name is not one)"
-            message = f"The header {shown} holds characters that no header may hold."
-            raise ConfigurationError(message, hint="Encode the value; a line break is never one.")

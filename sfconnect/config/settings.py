@@ -42,6 +42,9 @@ class Settings:
     total_timeout_s: float | None = field(
         default=600.0, metadata=_about("Limit of one attempt.", minimum=0)
     )
+    call_timeout_s: float | None = field(
+        default=None, metadata=_about("Limit of a whole call, retries and waits too.", minimum=0)
+    )
     max_connections: int = field(
         default=100, metadata=_about("Connections that are open at once.", minimum=1)
     )

@@ -120,7 +120,8 @@ _NO_API = (
 )
 _HINTS = {
     "API_DISABLED_FOR_ORG": _NO_API,
-    "API_CURRENTLY_DISABLED": "The org's API is switched off for now, as in a maintenance.",
+    "API_CURRENTLY_DISABLED": "The org's API is switched off for now, as in a maintenance. "
+    "If that lasts: " + _NO_API[0].lower() + _NO_API[1:],
     "INSUFFICIENT_ACCESS": "Give the user's profile or permission set access to the object.",
     "INVALID_FIELD_FOR_INSERT_UPDATE": "Leave the field out, or give the user edit access to it.",
     "INVALID_QUERY_LOCATOR": "The cursor is gone (they live two days); run the query again.",

@@ -40,7 +40,7 @@ async def sf(org: Emulator, tally: CallTally) -> AsyncIterator[Salesforce]:
         login_url=org.login_url, client_id=org.client_id, client_secret=org.client_secret
     )
     policy = RetryPolicy(initial_s=0.01)
-    async with Salesforce.connect(auth, hooks=[tally], policy=policy) as opened:
+    async with Salesforce.connect(auth, hooks=[tally], retry=policy) as opened:
         yield opened
 
 

@@ -27,7 +27,7 @@ def connect(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def make(server, **options):
-        options.setdefault("policy", AT_ONCE)
+        options.setdefault("retry", AT_ONCE)
         return Connector.connect(
             ScriptedStrategy(instance_url=server.url), base_url=server.url, **options
         )
@@ -110,7 +110,7 @@ async def test_an_upsert_with_a_key_is_sent_again(serve, connect):
 async def test_attempts_end(serve, connect):
     server = await serve(failing(100, reset))
 
-    async with connect(server, policy=RetryPolicy(max_attempts=3, initial_s=0, max_s=0)) as api:
+    async with connect(server, retry=RetryPolicy(max_attempts=3, initial_s=0, max_s=0)) as api:
         with pytest.raises(ConnectionLostError):
             await api.get("/things")
 

@@ -64,7 +64,7 @@ async def test_a_call_with_login_line_retry_replay_and_redirect(when):
         base_url="https://org.example.com",
         transport=transport,
         limiter=limiter,
-        policy=RetryPolicy(initial_s=0.0, max_s=0.0),
+        retry=RetryPolicy(initial_s=0.0, max_s=0.0),
     )
 
     async def check() -> None:
@@ -105,7 +105,7 @@ async def test_a_call_over_sockets_with_reset_replay_and_body(serve, when):
         ScriptedStrategy(instance_url=server.url),
         base_url=server.url,
         transport=pool,
-        policy=RetryPolicy(initial_s=0.0, max_s=0.0),
+        retry=RetryPolicy(initial_s=0.0, max_s=0.0),
     )
 
     async def work() -> None:

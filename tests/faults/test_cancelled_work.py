@@ -69,7 +69,7 @@ async def test_a_rotating_login_with_a_shared_store_loses_no_token(tmp_path: Pat
             server.url, client_id="app", refresh_token=server.refresh_token, client_secret="s"
         )
         store = FileStore(tmp_path / "tokens")
-        connected = Connector.connect(auth, base_url=server.url, store=store, policy=AT_ONCE)
+        connected = Connector.connect(auth, base_url=server.url, store=store, retry=AT_ONCE)
 
         async with connected as api:
 
@@ -99,7 +99,7 @@ async def test_closing_at_any_point_of_a_renewal_loses_no_token(tmp_path: Path):
         store = FileStore(tmp_path / "tokens")
 
         def program() -> Connector:
-            return Connector.connect(auth, base_url=server.url, store=store, policy=AT_ONCE)
+            return Connector.connect(auth, base_url=server.url, store=store, retry=AT_ONCE)
 
         for at in range(1, 100):
             server.access_token = "forgotten"
@@ -249,7 +249,7 @@ async def test_closing_in_any_round_of_a_call_ends_the_call_with_an_error_of_our
             base_url="https://org.example.com",
             transport=transport,
             limiter=limiter,
-            policy=AT_ONCE,
+            retry=AT_ONCE,
         )
         await api.open()
         calls = [asyncio.create_task(api.get("/rows").send()) for _ in range(2)]

@@ -129,7 +129,7 @@ def connect(serve, monkeypatch, tmp_path):
     async def make(refusal: Refusal, **facts) -> tuple[Org, Salesforce]:
         org = Org(refusal, **facts)
         org.url = (await serve(org.serve)).url
-        return org, Salesforce.connect(ClientCredentials(org.url, "id", "secret"), policy=AT_ONCE)
+        return org, Salesforce.connect(ClientCredentials(org.url, "id", "secret"), retry=AT_ONCE)
 
     return make
 

@@ -128,7 +128,7 @@ def connect(serve, listener, monkeypatch, tmp_path):
             ScriptedStrategy(*tokens),
             base_url=server.url,
             read_timeout_s=0.03,
-            policy=RetryPolicy(max_attempts=2, initial_s=0, max_s=0),
+            retry=RetryPolicy(max_attempts=2, initial_s=0, max_s=0),
             hooks=[listener.events.append, StructlogHook(listener.logger)],
         )
 

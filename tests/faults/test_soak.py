@@ -105,7 +105,7 @@ async def test_nothing_is_lost_or_doubled_whatever_the_network_does(
     async with FaultProxy(org.login_url, trouble) as proxy:
         troubled = Salesforce.connect(
             Through(login, proxy.url),
-            policy=POLICY,
+            retry=POLICY,
             budget=RetryBudget(capacity=100_000),
             read_timeout_s=0.3,
             max_connections=16,

@@ -146,7 +146,7 @@ async def world(clock: FakeClock) -> AsyncIterator[Callable[..., World]]:
         emitter = Emitter([events.append] if hooks else [])
         transport = FakeTransport(handler)
         manager = CredentialManager(strategy, send=no_login_request, clock=clock, emitter=emitter)
-        options.setdefault("policy", RetryPolicy(max_attempts=4, initial_s=1.0, random=lambda: 1.0))
+        options.setdefault("retry", RetryPolicy(max_attempts=4, initial_s=1.0, random=lambda: 1.0))
         session = Session(
             service or HttpService(BASE), strategy, manager, transport,
             emitter=emitter, clock=clock, **options,

@@ -140,7 +140,7 @@ async def test_policy_limiter_and_clock_can_be_ones_own(connect, scripted):
     clock, limiter = FakeClock(), FixedLimiter(1)
     made = connect(
         scripted(503, 200),
-        policy=RetryPolicy(initial_s=5.0),
+        retry=RetryPolicy(initial_s=5.0),
         limiter=limiter,
         clock=clock,
     )

@@ -761,7 +761,7 @@ async def test_successes_refill_the_budget(world, scripted):
 
 
 async def test_a_session_may_never_retry(world, scripted):
-    made = world(scripted(ConnectError("No."), 200), policy=RetryPolicy(max_attempts=1))
+    made = world(scripted(ConnectError("No."), 200), retry=RetryPolicy(max_attempts=1))
 
     with pytest.raises(ConnectError):
         await made.session.execute(GET)

@@ -17,9 +17,11 @@ from sfconnect.errors import (
     SfConnectError,
     ThrottledError,
 )
-from sfconnect.instrumentation import Emitter, RetryScheduled
-from sfconnect.messages import Replay, Request
+from sfconnect.instrumentation import Emitter, RetryEnded, RetryScheduled
+from sfconnect.messages import Replay, Request, Response
+from sfconnect.policy import DidNotHappen, Happened, Reconciled, StillUnknown
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
+from sfconnect.retry.deadline import Deadline
 from sfconnect.testing import FakeClock
 
 GET = Request("GET", "/rows?q=canary")
@@ -99,8 +101,10 @@ async def test_attempts_end_with_the_last_error(executor, clock, events):
 
     assert caught.value is errors[3]
     assert script.numbers == [2, 3, 4]
-    assert [event.wait_ms for event in events] == [1000, 2000, 4000]
-    assert [event.attempt for event in events] == [1, 2, 3]
+    *retries, end = events
+    assert [event.wait_ms for event in retries] == [1000, 2000, 4000]
+    assert [event.attempt for event in retries] == [1, 2, 3]
+    assert end.name == "retry.ended"
 
 
 async def test_a_useless_repeat_is_not_made(executor, clock, events):
@@ -212,7 +216,8 @@ async def test_a_wait_beyond_the_cap_ends_the_call_at_once(executor, clock, even
     with pytest.raises(ThrottledError):
         await run(executor, clock, GET, busy, script)
 
-    assert (script.numbers, events) == ([], [])
+    assert script.numbers == []
+    assert [event.why for event in events] == ["the server asks to wait longer than 120 s"]
 
 
 async def test_an_empty_budget_ends_calls_with_their_own_error(executor, clock, budget):
@@ -312,9 +317,10 @@ async def test_the_last_error_tells_of_all_attempts_with_their_times(executor, c
         (4, "UNABLE_TO_LOCK_ROW", 400),
     ]
     assert [one.at - began for one in error.attempts] == [0.0, 1.0, 3.0, 7.0]
+    assert [one.wait_s for one in error.attempts] == [1.0, 2.0, 4.0, None]
     assert str(error).endswith(
         "(4 attempts within 7.0 s: ServerError, UNABLE_TO_LOCK_ROW, ConnectError, "
-        "UNABLE_TO_LOCK_ROW)"
+        "UNABLE_TO_LOCK_ROW; not sent again: the policy allows 4 attempts)"
     )
     assert pickle.loads(pickle.dumps(error)).attempts == error.attempts
 
@@ -331,3 +337,310 @@ async def test_a_call_that_was_sent_once_has_no_history(executor, clock):
 
     assert error.attempts == ()
     assert "attempts" not in str(error)
+
+
+async def test_the_history_tells_when_attempts_began_and_their_request_ids(executor, clock):
+    began = clock.time()
+    down = ServerError("a", status=503, retry_safe=None, request_id="r1")
+
+    async def slow(request, number):
+        await clock.sleep(2.5)
+        raise ServerError("b", status=503, retry_safe=False, request_id="r2")
+
+    start = clock.monotonic()
+    await clock.advance(0.5)
+    task = asyncio.create_task(executor.resume(GET, down, slow, began=start))
+    await clock.advance(1000)
+    error = task.exception()
+
+    assert isinstance(error, ServerError)
+    assert [(one.began - began, one.at - began) for one in error.attempts] == [
+        (0.0, 0.5),
+        (1.5, 4.0),
+    ]
+    assert [one.request_id for one in error.attempts] == ["r1", "r2"]
+
+
+async def test_each_retry_and_the_end_of_them_are_told_with_their_reasons(clock, budget):
+    events: list[object] = []
+    policy = RetryPolicy(max_attempts=2, initial_s=1.0, random=lambda: 1.0)
+    executor = RetryExecutor(policy, budget, clock=clock, emitter=Emitter([events.append]))
+    down = ServerError("a", status=503, retry_safe=None, request_id="r1")
+
+    await final_error(executor, clock, GET, down, ConnectError("b"))
+
+    assert events == [
+        RetryScheduled("GET", "/rows", "rest", "ServerError", 1, 1000.0, "r1"),
+        RetryEnded("GET", "/rows", "rest", "ConnectError", 2, "the policy allows 2 attempts"),
+    ]
+
+
+async def test_an_error_that_no_repeat_can_help_tells_of_no_end_of_retries(executor, clock, events):
+    error = await final_error(executor, clock, GET, ApiError("No."))
+
+    assert (error.gave_up, events) == (None, [])
+
+
+async def test_a_policy_of_one_attempt_needs_no_explanation(clock, budget):
+    executor = RetryExecutor(RetryPolicy(max_attempts=1), budget, clock=clock)
+
+    error = await final_error(executor, clock, GET, ConnectError("x"))
+
+    assert (error.gave_up, str(error), budget.tokens) == (None, "x", budget.capacity)
+
+
+async def test_an_empty_budget_is_named_as_the_reason(executor, clock, budget):
+    budget.tokens = 0.0
+
+    error = await final_error(executor, clock, GET, ConnectError("x"))
+
+    assert "not sent again: the retry budget is used up" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "cost"),
+    [(ConnectError("x"), 50), (ThrottledError("x", retry_safe=True), 100)],
+    ids=["down", "throttled"],
+)
+async def test_in_an_outage_a_thousand_calls_send_at_most_a_tenth_more(clock, error, cost):
+    executor = RetryExecutor(RetryPolicy(), RetryBudget(), clock=clock)
+    sends = 0
+
+    async def fails(request, number):
+        nonlocal sends
+        sends += 1
+        raise error
+
+    async def call():
+        await executor.resume(GET, error, fails)
+
+    calls = [asyncio.create_task(call()) for _ in range(1000)]
+    await clock.advance(1000)
+    await asyncio.gather(*calls, return_exceptions=True)
+
+    assert sends == cost
+    assert (1000 + sends) / 1000 <= 1.1
+
+
+# Policies of surfaces and of single calls
+
+
+async def test_the_policy_of_a_surface_goes_before_the_general_one(clock, budget):
+    executor = RetryExecutor(
+        RetryPolicy(max_attempts=5),
+        budget,
+        by_surface={"bulk": RetryPolicy(max_attempts=2)},
+        clock=clock,
+    )
+    bulk = Request("GET", "/jobs", surface="bulk")
+    own = Request("GET", "/jobs", surface="bulk", retry=RetryPolicy(max_attempts=3))
+
+    counts = []
+    for request in (GET, bulk, own):
+        error = await final_error(executor, clock, request, *[ConnectError("x") for _ in range(9)])
+        counts.append(len(error.attempts))
+
+    assert counts == [5, 2, 3]
+
+
+# A limit over the whole call
+
+
+async def limited(executor, clock, limit_s, script, request=GET):
+    """Run a call under a limit, with its first attempt failing at once."""
+    deadline = Deadline(limit_s, clock)
+    first = ConnectError("first")
+    return await run_task(
+        clock, deadline.bound(request, executor.resume(request, first, script, deadline=deadline))
+    )
+
+
+async def run_task(clock, work):
+    task = asyncio.create_task(work)
+    while not task.done():
+        await clock.advance(1.0)
+    return task
+
+
+async def test_a_wait_that_would_end_after_the_limit_is_not_begun(executor, clock, budget):
+    script = Script(ConnectError("second"), "never")
+    before = clock.monotonic()
+
+    task = await limited(executor, clock, 2.9, script)
+
+    error = task.exception()
+    assert isinstance(error, ConnectError)
+    assert str(error).startswith("second (2 attempts")
+    assert "the next wait, of 2.0 s, would end after the call's limit of 2.9 s" in str(error)
+    assert clock.monotonic() - before < 2.9
+    assert budget.capacity - budget.tokens == 10.0  # what was not begun was not paid for
+
+
+async def test_a_wait_that_ends_in_time_is_made(executor, clock):
+    task = await limited(executor, clock, 3.1, Script(ConnectError("second"), "answer"))
+
+    assert task.result() == "answer"
+
+
+async def test_a_wait_that_the_server_asks_for_counts_too(executor, clock):
+    busy = ThrottledError("Busy.", retry_safe=True, retry_after=30)
+
+    task = await limited(executor, clock, 20, Script(busy, "never"))
+
+    assert task.exception() is busy
+
+
+# Asking what became of a write
+
+
+class Hook:
+    """A hook that answers in this order, and keeps what it was asked."""
+
+    def __init__(self, *answers: Reconciled | Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[OutcomeUnknownError] = []
+
+    async def __call__(self, unknown: OutcomeUnknownError, sender: object) -> Reconciled:
+        assert sender is SENDER
+        self.asked.append(unknown)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+SENDER = object()
+
+
+async def reconciled(executor, clock, hook, script, first=None):
+    first = first or ConnectionLostError("Cut.")
+    task = asyncio.create_task(
+        executor.resume(
+            CREATE, first, script, began=clock.monotonic(), reconcile=hook, sender=SENDER
+        )
+    )
+    await clock.advance(1000)
+    return (await asyncio.gather(task, return_exceptions=True))[0]
+
+
+async def test_a_write_that_happened_gets_the_answer_that_was_lost(executor, clock):
+    hook, script = Hook(Happened({"id": "001"})), Script()
+
+    outcome = await reconciled(executor, clock, hook, script)
+
+    assert isinstance(outcome, Response)
+    assert outcome.json() == {"id": "001"}
+    assert script.numbers == []
+    (unknown,) = hook.asked
+    assert unknown.request is CREATE
+    assert unknown.attempts[0].began == unknown.attempts[0].at == clock.time() - 1000
+
+
+async def test_a_whole_answer_is_handed_on(executor, clock):
+    answer = Response(204, {}, b"")
+
+    assert await reconciled(executor, clock, Hook(Happened(answer)), Script()) is answer
+    empty = await reconciled(executor, clock, Hook(Happened(None)), Script())
+    assert (empty.status, empty.content) == (200, b"")
+
+
+async def test_a_write_that_did_not_happen_is_sent_again_after_a_wait(executor, clock, events):
+    script = Script("created")
+
+    outcome = await reconciled(executor, clock, Hook(DidNotHappen()), script)
+
+    assert outcome == "created"
+    assert script.numbers == [2]
+    assert [event.name for event in events] == ["outcome.reconciled", "retry.scheduled"]
+    assert (events[0].outcome, events[1].wait_ms) == ("did not happen", 1000)
+
+
+async def test_each_doubt_is_asked_about_anew(executor, clock):
+    hook = Hook(DidNotHappen(), DidNotHappen(), Happened(1))
+    script = Script(ConnectionLostError("2"), RequestTimeoutError("3"))
+
+    outcome = await reconciled(executor, clock, hook, script)
+
+    assert (outcome.json(), script.numbers) == (1, [2, 3])
+    assert [len(one.attempts) for one in hook.asked] == [1, 2, 3]
+
+
+async def test_a_hook_that_always_says_no_does_not_send_for_ever(executor, clock):
+    hook = Hook(*[DidNotHappen()] * 10)
+    script = Script(*[ConnectionLostError(str(n)) for n in range(10)])
+
+    outcome = await reconciled(executor, clock, hook, script)
+
+    assert isinstance(outcome, ConnectionLostError)  # and not unknown: it did not happen
+    assert outcome.retry_safe is True
+    assert script.numbers == [2, 3, 4]
+
+
+async def test_what_a_hook_cannot_tell_stays_unknown(executor, clock):
+    outcome = await reconciled(executor, clock, Hook(StillUnknown("two of them")), Script())
+
+    assert isinstance(outcome, OutcomeUnknownError)
+    assert outcome.__notes__ == ["Looking for it told nothing: two of them"]
+
+
+async def test_a_hook_whose_call_fails_leaves_the_outcome_unknown(executor, clock, events):
+    outcome = await reconciled(executor, clock, Hook(ConnectError("Down.")), Script())
+
+    assert isinstance(outcome, OutcomeUnknownError)
+    assert outcome.__notes__ == ["Looking for it failed: Down."]
+    assert [event.outcome for event in events] == ["failed"]
+
+
+async def test_a_bug_in_a_hook_is_reported_and_hides_nothing(executor, clock):
+    reports: list[dict[str, object]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reports.append(context))
+
+    outcome = await reconciled(executor, clock, Hook(KeyError("canary")), Script())
+
+    loop.set_exception_handler(None)
+    assert isinstance(outcome, OutcomeUnknownError)
+    assert outcome.__notes__ == ["The reconcile hook failed: KeyError"]
+    assert isinstance(reports[0]["exception"], KeyError)
+
+
+async def test_a_repeat_that_meets_the_first_attempts_effect_is_asked_about_too(executor, clock):
+    hook = Hook(DidNotHappen(), Happened({"id": "001"}))
+    taken = ApiError("Taken.", code="DUPLICATE_VALUE", status=400)
+
+    outcome = await reconciled(executor, clock, hook, Script(taken))
+
+    assert outcome.json() == {"id": "001"}
+    assert [len(one.attempts) for one in hook.asked] == [1, 2]
+
+
+async def test_a_repeat_that_is_refused_for_its_own_sake_says_so(executor, clock):
+    taken = ApiError("Taken.", code="DUPLICATE_VALUE", status=400)
+
+    outcome = await reconciled(executor, clock, Hook(DidNotHappen(), DidNotHappen()), Script(taken))
+
+    assert outcome is taken
+
+
+async def test_a_refusal_at_the_first_attempt_is_no_doubt(executor, clock):
+    refused = ApiError("Taken.", code="DUPLICATE_VALUE", status=400)
+
+    assert await reconciled(executor, clock, Hook(), Script(), refused) is refused
+
+
+async def test_a_pickle_of_an_unknown_outcome_holds_no_value_of_the_request(executor, clock):
+    request = Request(
+        "POST", "/rows?q=canary", params={"p": "canary"}, headers={"X": "canary"},
+        content=b"canary", shown_as="/rows", reconcile=Hook(),
+    )  # fmt: skip
+
+    error = await final_error(executor, clock, request, ConnectionLostError("Cut."))
+
+    assert isinstance(error, OutcomeUnknownError)
+    assert error.request is request
+    pickled = pickle.dumps(error)
+    assert b"canary" not in pickled
+    twin = pickle.loads(pickled)
+    assert isinstance(twin.request, Request)
+    assert (twin.request.method, twin.request.path) == ("POST", "/rows")
+    assert twin.attempts == error.attempts

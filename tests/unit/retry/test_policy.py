@@ -193,7 +193,7 @@ def test_why_no_attempt_follows_is_told():
     lost_race.max_retries = 1
 
     assert policy.refusal(2, throttled(None)) is None
-    assert "3 attempts" in str(policy.refusal(3, throttled(None)))
+    assert "allows 3 attempts" in str(policy.refusal(3, throttled(None)))
     assert "120 s" in str(policy.refusal(1, throttled(121)))
     assert policy.refusal(1, lost_race) is None
     assert "once more" in str(policy.refusal(2, lost_race))

@@ -1,0 +1,58 @@
+"""Ask a hook what became of a write whose answer was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sfconnect.errors import SfConnectError
+from sfconnect.instrumentation import OutcomeReconciled
+from sfconnect.messages import Response
+from sfconnect.policy import DidNotHappen, Happened, StillUnknown
+
+if TYPE_CHECKING:
+    from sfconnect.call import Sender
+    from sfconnect.errors import OutcomeUnknownError
+    from sfconnect.instrumentation import Emitter
+    from sfconnect.policy import Reconcile, Reconciled
+
+_NAMES = {Happened: "happened", DidNotHappen: "did not happen", StillUnknown: "unknown"}
+
+
+async def ask(
+    hook: Reconcile, unknown: OutcomeUnknownError, sender: Sender, emitter: Emitter
+) -> Reconciled:
+    """Ask a hook. One that fails leaves the outcome unknown, and the error tells of it.
+
+    That the write may have happened is what the caller has to learn, whatever the hook does; so
+    what the hook raises does not take the error's place. A bug in it goes to the event loop's
+    exception handler too.
+    """
+    found: Reconciled
+    try:
+        found = await hook(unknown, sender)
+    except SfConnectError as error:
+        unknown.add_note(f"Looking for it failed: {error}")
+        found, told = StillUnknown(), "failed"
+    except Exception as error:  # noqa: BLE001  # a border: user code must not hide the outcome
+        unknown.add_note(f"The reconcile hook failed: {type(error).__name__}")
+        context = {"message": f"reconcile hook {hook!r} failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
+        found, told = StillUnknown(), "failed"
+    else:
+        told = _NAMES.get(type(found), "unknown")
+        if isinstance(found, StillUnknown) and found.why:
+            unknown.add_note(f"Looking for it told nothing: {found.why}")
+    if emitter.hooks and (sent := unknown.request) is not None:
+        emitter.emit(OutcomeReconciled(sent.method, sent.place, sent.surface, told))
+    return found
+
+
+def answer_of(found: Happened) -> Response:
+    """The answer that stands for the lost one."""
+    if isinstance(found.answer, Response):
+        return found.answer
+    content = b"" if found.answer is None else msgspec.json.encode(found.answer)
+    return Response(200, {"Content-Type": "application/json"}, content)

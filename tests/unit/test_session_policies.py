@@ -1,0 +1,212 @@
+"""Policies, limits and hooks of a session, of a surface and of a single call."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sfconnect.call import Call
+from sfconnect.errors import (
+    ConfigurationError,
+    ConnectError,
+    ConnectionLostError,
+    OutcomeUnknownError,
+    RequestTimeoutError,
+)
+from sfconnect.limits import FixedLimiter
+from sfconnect.messages import Request, Response, Timeout
+from sfconnect.policy import DidNotHappen, Happened
+from sfconnect.retry import RetryPolicy
+
+GET = Request("GET", "/rows")
+CREATE = Request("POST", "/rows", content=b"{}")
+SOON = Timeout(call_s=0.05)
+
+
+async def hang(request, number=0):
+    await asyncio.Event().wait()
+
+
+async def failing(request):
+    raise ConnectError("No.")
+
+
+async def ended(world, work):
+    task = asyncio.ensure_future(work)
+    await world.clock.advance(1000)
+    return (await asyncio.gather(task, return_exceptions=True))[0]
+
+
+@pytest.mark.parametrize(
+    ("request_", "sends"),
+    [
+        (GET, 4),
+        (Request("GET", "/jobs", surface="bulk"), 2),
+        (Request("GET", "/jobs", surface="bulk", retry=RetryPolicy(max_attempts=1)), 1),
+    ],
+    ids=["client", "surface", "call"],
+)
+async def test_a_call_has_its_own_policy_or_its_surfaces_or_the_clients(world, request_, sends):
+    made = world(failing, retry_by_surface={"bulk": RetryPolicy(max_attempts=2)})
+
+    error = await ended(made, made.session.execute(request_))
+
+    assert isinstance(error, ConnectError)
+    assert len(made.transport.requests) == sends
+
+
+async def test_what_is_sent_carries_no_policy_and_no_hook(world):
+    made = world()
+
+    async def hook(unknown, sender):
+        raise NotImplementedError
+
+    call = Call(GET, Response.json, made.session).with_retry(RetryPolicy()).with_reconcile(hook)
+    await call
+
+    (sent,) = made.transport.requests
+    assert (sent.retry, sent.reconcile) == (None, None)
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "5", True])
+def test_a_time_limit_is_a_finite_number_of_seconds(value):
+    with pytest.raises(ConfigurationError, match=r"Timeout\.call_s cannot be") as caught:
+        Timeout(call_s=value)
+
+    assert "None for no limit" in str(caught.value.hint)
+
+
+async def test_the_limit_ends_an_attempt_that_hangs(world):
+    made = world(hang)
+
+    with pytest.raises(RequestTimeoutError, match=r"not done within the call's 0\.05 s") as caught:
+        await made.session.execute(Request("GET", "/rows", timeout=SOON))
+
+    assert caught.value.request_sent is True
+    assert len(made.transport.requests) == 1
+
+
+async def test_a_limit_of_the_client_holds_for_calls_that_bring_no_timeout(world):
+    made = world(hang, call_timeout_s=0.05)
+
+    with pytest.raises(RequestTimeoutError):
+        await made.session.execute(GET)
+
+
+async def test_a_create_that_was_out_when_the_limit_came_is_in_doubt(world):
+    made = world(hang)
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await made.session.execute(Request("POST", "/rows", content=b"{}", timeout=SOON))
+
+    assert isinstance(caught.value.__cause__, RequestTimeoutError)
+    assert [one.reason for one in caught.value.attempts] == ["RequestTimeoutError"]
+
+
+async def test_a_create_that_stood_in_line_when_the_limit_came_was_not_sent(world):
+    limiter = FixedLimiter(1)
+    assert limiter.try_acquire("rest")
+    made = world(limiter=limiter)
+
+    with pytest.raises(RequestTimeoutError) as caught:
+        await made.session.execute(Request("POST", "/rows", content=b"{}", timeout=SOON))
+
+    assert caught.value.request_sent is False
+    assert made.transport.requests == []
+    assert (limiter.in_flight, limiter.waiting) == (1, 0)
+
+
+async def test_the_error_of_a_late_call_tells_of_the_attempts_before(world):
+    async def then_hang(request):
+        if len(made.transport.requests) == 1:
+            raise ConnectError("No.")
+        await hang(request)
+
+    made = world(then_hang, retry=RetryPolicy(initial_s=0, max_s=0))
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await made.session.execute(Request("POST", "/rows", content=b"{}", timeout=SOON))
+
+    assert [one.reason for one in caught.value.attempts] == ["ConnectError", "RequestTimeoutError"]
+
+
+async def test_a_time_out_of_the_bodys_producer_is_its_own(world):
+    async def producer_fails(request):
+        raise TimeoutError("mine")
+
+    made = world(producer_fails)
+
+    with pytest.raises(TimeoutError, match="mine"):
+        await made.session.execute(Request("GET", "/rows", timeout=Timeout(call_s=5)))
+
+
+async def test_the_limit_bounds_a_stream_up_to_its_headers(world):
+    made = world(hang, call_timeout_s=0.05)
+
+    with pytest.raises(RequestTimeoutError):
+        async with made.session.stream(GET):
+            raise AssertionError("opened")
+
+
+async def test_cancelling_a_call_with_a_limit_is_no_time_out(world):
+    made = world(hang, call_timeout_s=5)
+    task = asyncio.create_task(made.session.execute(CREATE))
+    await made.clock.settle()
+
+    task.cancel()
+    await asyncio.wait({task})
+
+    assert task.cancelled()
+
+
+async def lost(request):
+    raise ConnectionLostError("Cut.")
+
+
+async def test_a_call_asks_its_own_hook_and_else_the_clients(world):
+    asked = []
+
+    def hook(name, answer):
+        async def found(unknown, sender):
+            asked.append((name, sender))
+            return answer
+
+        return found
+
+    made = world(lost, reconcile=hook("client", Happened({"by": "client"})))
+    call = Call(CREATE, Response.json, made.session)
+
+    assert await call == {"by": "client"}
+    assert await call.with_reconcile(hook("call", Happened({"by": "call"}))) == {"by": "call"}
+    assert asked == [("client", made.session), ("call", made.session)]
+
+
+async def test_a_hook_is_asked_while_no_slot_is_held_and_may_send_calls(world):
+    async def lost_once(request):
+        if request.method == "POST" and len(made.transport.requests) == 1:
+            raise ConnectionLostError("Cut.")
+        return Response(200, {}, b'"read"')
+
+    async def looks(unknown, sender):
+        assert (await sender.execute(GET)).json() == "read"
+        return DidNotHappen()
+
+    limiter = FixedLimiter(1)
+    made = world(lost_once, limiter=limiter, reconcile=looks)
+
+    response = await ended(made, made.session.execute(CREATE))
+
+    assert response.status == 200
+    assert [sent.method for sent in made.transport.requests] == ["POST", "GET", "POST"]
+
+
+async def test_a_stream_asks_no_hook(world):
+    async def never(unknown, sender):
+        raise AssertionError("asked")
+
+    made = world(lost, reconcile=never)
+
+    with pytest.raises(OutcomeUnknownError):
+        async with made.session.stream(CREATE):
+            pass
