@@ -158,7 +158,7 @@ def test_an_answer_of_the_api_is_typed_and_explained_as_the_page_says(line: str)
     assert "API Enabled" in (found.hint or "")
     assert "API Enabled" in advice
     assert not SalesforceService().token_is_dead(refused)
-    assert found.retry_safe is False
+    assert found.retry_safe is (error == "ThrottledError")
 
 
 def test_an_opaque_token_at_the_gateway_is_explained_as_the_page_says() -> None:
