@@ -24,6 +24,13 @@ async def ask(text: str) -> str:
     return line.strip()
 
 
+async def tell(text: str) -> str:
+    """Show something to whoever reads stderr, a log perhaps; an answer never comes."""
+    click.echo(text, err=True)
+    await asyncio.Event().wait()
+    raise AssertionError  # nobody sets it
+
+
 async def _line() -> str:
     if sys.platform == "win32":  # whose event loop cannot watch a console
         return await asyncio.to_thread(sys.stdin.readline)
@@ -53,10 +60,14 @@ class Screen:
         self._opens = opens
 
     async def show(self, url: str) -> bool:
-        """Open the page; the address is printed too, as a browser may open elsewhere."""
-        opened = self._opens and await asyncio.to_thread(_open, url)
-        what = "The browser opens this page" if opened else "Open this page in a browser"
+        """Open the page; the address is printed before, as a browser may hold this up or fail."""
+        what = "The browser opens this page" if self._opens else "Open this page in a browser"
         click.echo(f"{what}:\n\n{url}\n", err=True)
+        opened = self._opens and await asyncio.to_thread(_open, url)
+        if self._opens and not opened:
+            click.echo(
+                "No browser could be opened. Open this page in a browser yourself.", err=True
+            )
         return opened
 
 

@@ -68,6 +68,27 @@ def connector_by(common: Common, login: Resolved, **facts: Any) -> Connector:
     return connect_by(common, login, **facts)
 
 
+def connect_to_any_by(common: Common, login: Resolved) -> Connector:
+    """Describe a connection to the API whose base URL is known; to Salesforce if none is."""
+    from sfconnect.auth.oauth2 import ProviderOptions  # not for --help
+    from sfconnect.connector import Connector
+
+    strategy = login.strategy
+    names_api = isinstance(strategy, ProviderOptions) and strategy.names_base_url
+    if names_api or login.settings.base_url is not None:
+        return Connector(lambda: login, hooks=_own_hooks(common))
+    return connect_by(common, login)
+
+
+async def connect_to_any(common: Common) -> Connector:
+    """Find the login that the options name, and describe a connection to its API.
+
+    Raises:
+        ConfigurationError: Nothing says how to log in, or something says it wrongly.
+    """
+    return connect_to_any_by(common, await find_login(common))
+
+
 def _options(common: Common) -> dict[str, Any]:
     return {"login_url": common.login_url} if common.login_url else {}
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import sqlite3
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sfconnect_emulator.data.seed import ORDER
 from sfconnect_emulator.emulator import Emulator
 from sfconnect_emulator.faults import FaultFileError, Rule, load_rules
 from sfconnect_emulator.http.server import check_loopback
+from sfconnect_emulator.players import PlayError, decide, subject_token
 from sfconnect_emulator.serving import serve
 
 _EXIT_FAILED = 1
@@ -21,6 +23,13 @@ _LAST_PORT = 65535
 _DESCRIPTION = """\
 Run a Salesforce org on loopback. When it answers, one line of JSON on stdout tells where it is
 and how to log in; everything else goes to stderr. SIGINT and SIGTERM stop it."""
+_ALLOW = """\
+Do what a person would do in a browser: log in at a page of a running org as its announced user,
+allow the app or the device, and go where that leads. As a browser:
+BROWSER='sfconnect-emulator allow %%s' sfconnect login"""
+_IDENTITY_PROVIDER = """\
+Print a token of the identity provider that every org trusts, about the announced user, for the
+token exchange flow. It is signed by the key of private_key_file and lives for five minutes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,11 +37,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
     try:
-        asyncio.run(serve(_emulator(options), until_stdin_closes=options.until_stdin_closes))
-    except (OSError, ValueError, sqlite3.Error) as error:
+        options.run(options)
+    except (OSError, ValueError, PlayError, sqlite3.Error) as error:
         sys.stderr.write(f"sfconnect-emulator: {error}\n")
         return _EXIT_FAILED
     return 0
+
+
+def _serve(options: argparse.Namespace) -> None:
+    asyncio.run(serve(_emulator(options), until_stdin_closes=options.until_stdin_closes))
+
+
+def _allow(options: argparse.Namespace) -> None:
+    decide(options.url, allow=not options.deny, wait_s=options.wait_s)
+
+
+def _print_subject_token(options: argparse.Namespace) -> None:
+    sys.stdout.write(subject_token(options.file, now=time.time()) + "\n")
 
 
 def _emulator(options: argparse.Namespace) -> Emulator:
@@ -55,10 +76,33 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sfconnect-emulator", description=_DESCRIPTION)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serving = commands.add_parser("serve", help="run an org", description=_DESCRIPTION)
+    serving.set_defaults(run=_serve)
     _add_place(serving)
     _add_data(serving)
     _add_behaviour(serving)
+    _add_players(commands)
     return parser
+
+
+def _add_players(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    allowing = commands.add_parser("allow", help="play the person at a browser", description=_ALLOW)
+    allowing.set_defaults(run=_allow)
+    allowing.add_argument("url", metavar="URL", help="page that a browser would be opened at")
+    allowing.add_argument("--deny", action="store_true", help="press the other button")
+    allowing.add_argument(
+        "--wait-s",
+        type=_not_negative,
+        default=30,
+        metavar="SECONDS",
+        help="how long to wait for a device (default: 30)",
+    )
+    telling = commands.add_parser(
+        "subject-token", help="play an identity provider", description=_IDENTITY_PROVIDER
+    )
+    telling.set_defaults(run=_print_subject_token)
+    telling.add_argument(
+        "file", type=Path, metavar="FILE", help="file with the line that serve printed"
+    )
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:

@@ -325,3 +325,41 @@ async def test_the_whole_way_over_sockets(over_sockets: Sender) -> None:
 
     assert status == 200
     assert "refresh_token" in granted
+
+
+class TestTheWayOfTheRfc:
+    GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+
+    async def test_has_an_endpoint_of_its_own_and_a_page_that_knows_the_code(
+        self, probe: Probe
+    ) -> None:
+        answer = await probe.post_form(
+            "/services/oauth2/device_authorization", client_id=probe.org.client_id, scope="api"
+        )
+
+        started = answer.json()
+        page = f"{probe.org.login_url}/setup/connect"
+        assert answer.status == 200
+        assert started["verification_uri"] == page
+        assert started["verification_uri_complete"] == f"{page}?user_code={started['user_code']}"
+        assert (started["expires_in"], started["interval"]) == (600, 5)
+
+    async def test_gives_tokens_under_the_names_of_the_rfc_once_it_is_allowed(
+        self, probe: Probe
+    ) -> None:
+        started = await start(probe, scope="api refresh_token")
+        rfc = {"grant_type": self.GRANT, "code": "", "device_code": started["device_code"]}
+        before = await poll(probe, started, **rfc)
+        probe.org.control.set_device_interval(0)
+        probe.org.control.answer_device(started["user_code"])
+
+        answer = await poll(probe, started, **rfc)
+
+        assert refusal(before)[:2] == (400, "authorization_pending")
+        assert answer.json()["refresh_token"].startswith("5Aep")
+        assert probe.org.control.statistics()["logins"]["device"] == 1
+
+    async def test_takes_posts_only(self, probe: Probe) -> None:
+        answer = await probe.send("GET", "/services/oauth2/device_authorization")
+
+        assert refusal(answer) == (400, "invalid_request", "must use HTTP POST")

@@ -35,11 +35,11 @@ def command(common: Common) -> None:
 
 
 async def _revoke(common: Common) -> tuple[Resolved, bool]:
-    from sfconnect.cli.running import connect_by, find_login
+    from sfconnect.cli.running import connect_to_any_by, find_login
 
     login = await find_login(common)
-    async with connect_by(common, login) as sf:
-        return login, await sf.revoke()
+    async with connect_to_any_by(common, login) as connection:
+        return login, await connection.revoke()
 
 
 def _sentence(name: str, *, able: bool, told: bool) -> str:

@@ -19,9 +19,10 @@ def command(common: Common) -> None:
     """Log in and print the access token.
 
     It opens the org to whoever has it; no other command prints one. --json adds the instance URL
-    and when the token was issued and expires.
+    and when the token was issued and expires, as the login `process` of other programs reads it.
     """
-    from sfconnect.cli.output import print_json  # not for --help
+    from sfconnect.auth.process import CONTRACT_VERSION  # not for --help
+    from sfconnect.cli.output import print_json
     from sfconnect.cli.running import run_async
 
     credentials = run_async(common, lambda: _log_in(common))
@@ -31,6 +32,7 @@ def command(common: Common) -> None:
         return
     print_json(
         {
+            "version": CONTRACT_VERSION,
             "access_token": token,
             "instance_url": credentials.instance_url,
             "token_type": credentials.token_type,
@@ -41,7 +43,7 @@ def command(common: Common) -> None:
 
 
 async def _log_in(common: Common) -> Credentials:
-    from sfconnect.cli.running import connect
+    from sfconnect.cli.running import connect_to_any
 
-    async with connect(common) as sf:
-        return await sf.credentials()
+    async with await connect_to_any(common) as connection:
+        return await connection.credentials()

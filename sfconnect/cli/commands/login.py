@@ -10,6 +10,8 @@ import click
 from sfconnect.cli.common import Common, common_options
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from sfconnect.auth.base import Credentials
     from sfconnect.auth.resolve import Resolved
 
@@ -56,18 +58,29 @@ async def find_personal_login(common: Common) -> Resolved:
 async def _log_in(common: Common, *, no_browser: bool) -> dict[str, Any]:
     from sfconnect.auth.keeping import keep
     from sfconnect.auth.store import MemoryStore
-    from sfconnect.cli.person import Screen, ask, can_ask
+    from sfconnect.cli.person import Screen
     from sfconnect.cli.running import connector_by
 
     login = await find_personal_login(common)
     store = login.store or MemoryStore()
-    people = {"browser": Screen(opens=not no_browser).show, "prompt": ask if can_ask() else None}
+    people = {"browser": Screen(opens=not no_browser).show, "prompt": _prompt(login)}
     # Not by way of the store: what it holds would be taken, and nobody asked.
     async with connector_by(common, login, store=MemoryStore(), **people) as connection:
         credentials = await connection.credentials()
     await keep(store, login.strategy, credentials)
     _warn_of_short_life(credentials)
     return {**await _who(common, login, credentials), "token_store": login.settings.token_store}
+
+
+def _prompt(login: Resolved) -> Callable[[str], Awaitable[str]] | None:
+    """How to ask; who has to enter a code elsewhere need only be told, and a log will do."""
+    from sfconnect.auth.oauth2 import OAuth2Device
+    from sfconnect.cli.person import ask, can_ask, tell
+    from sfconnect.salesforce.auth import Device
+
+    if can_ask():
+        return ask
+    return tell if isinstance(login.strategy, Device | OAuth2Device) else None
 
 
 async def _who(common: Common, login: Resolved, credentials: Credentials) -> dict[str, Any]:

@@ -25,7 +25,8 @@ def command(
     """Send one request and print the answer as JSON.
 
     PATH begins with / and is percent-encoded, or is one below the API version, such as limits.
-    An answer without a body prints nothing. Writes are sent once.
+    An answer without a body prints nothing. Writes are sent once. With a base URL in the profile
+    or in SFCONNECT_BASE_URL the request goes to that API instead of Salesforce's.
     """
     from sfconnect.cli.output import print_json  # not for --help
     from sfconnect.cli.running import run_async
@@ -38,10 +39,10 @@ def command(
 
 
 async def _send(common: Common, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-    from sfconnect.cli.running import connect
+    from sfconnect.cli.running import connect_to_any
 
-    async with connect(common) as sf:
-        return await sf.request(method, path, params=query or None, json=body)
+    async with await connect_to_any(common) as connection:
+        return await connection.request(method, path, params=query or None, json=body)
 
 
 def _parameter(text: str) -> tuple[str, str]:

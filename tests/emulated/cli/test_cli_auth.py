@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sfconnect.auth.process import read_credentials
 from sfconnect_emulator.emulator import Announcement
 from sfconnect_emulator.process import launch
 from tests.emulated.cli.conftest import Command, control
@@ -116,6 +117,47 @@ def test_a_token_is_printed_by_the_command_that_is_for_it(here: Command, org: An
     assert known["access_token"].startswith(org.org_id[:15] + "!")
 
 
+def test_a_token_as_json_is_what_the_login_process_reads(here: Command, org: Announcement) -> None:
+    printed = here("auth", "token", "--json").out.encode()
+
+    credentials = read_credentials(printed, "sfconnect", now=0.0)
+
+    assert credentials.instance_url == org.instance_url
+
+
+def test_a_token_of_another_api_is_printed_too(command: Command, org: Announcement) -> None:
+    other = {"SFCONNECT_AUTH": "oauth2-client-credentials", "SFCONNECT_ISSUER": org.login_url}
+
+    done = command("auth", "token", SFCONNECT_BASE_URL=org.instance_url, **other)
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(org.org_id[:15] + "!")
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {
+            "SFCONNECT_AUTH": "oauth2-client-credentials",
+            "SFCONNECT_ISSUER": "ORG",
+        },
+        {"SFCONNECT_AUTH": "basic", "SFCONNECT_USERNAME": "ada", "SFCONNECT_PASSWORD": "secret"},
+    ],
+    ids=["oauth2-client-credentials", "basic"],
+)
+def test_a_request_goes_to_the_api_whose_base_url_is_given(
+    command: Command, org: Announcement, login: dict[str, str]
+) -> None:
+    filled = {name: org.login_url if text == "ORG" else text for name, text in login.items()}
+
+    done = command(
+        "request", "GET", "/services/data", SFCONNECT_BASE_URL=org.instance_url, **filled
+    )
+
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)[-1]["version"] == "68.0"
+
+
 def test_a_printed_token_can_be_revoked(command: Command, org: Announcement) -> None:
     token = command("auth", "token").out.strip()
     as_token = by_token(token, org)
@@ -128,6 +170,24 @@ def test_a_printed_token_can_be_revoked(command: Command, org: Announcement) -> 
         "The session of access-token is ended on the server, and its token is forgotten.\n"
     )
     assert command("whoami", **as_token).code == 3
+
+
+def test_a_grant_at_another_api_can_be_ended(command: Command) -> None:
+    with launch() as server:  # an org of its own: the grant does not come back
+        as_grant = {
+            "SFCONNECT_AUTH": "oauth2-refresh-token",
+            "SFCONNECT_ISSUER": server.announcement.login_url,
+            "SFCONNECT_BASE_URL": server.announcement.instance_url,
+            "SFCONNECT_CLIENT_ID": server.announcement.client_id,
+            "SFCONNECT_REFRESH_TOKEN": server.announcement.refresh_token,
+            "SFCONNECT_CLIENT_SECRET": None,
+        }
+
+        revoked = json.loads(command("auth", "revoke", "--json", **as_grant).out)
+        after = command("request", "GET", "/services/oauth2/userinfo", **as_grant)
+
+    assert revoked == {"login": "oauth2-refresh-token", "can_revoke": True, "revoked": True}
+    assert after.code == 3
 
 
 def test_revoking_a_refresh_token_ends_the_grant(command: Command) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sfconnect.cli.person import Screen, ask, can_ask
+from sfconnect.cli.person import Screen, ask, can_ask, tell
 
 URL = "https://acme.my.salesforce.com/services/oauth2/authorize?state=x"
 
@@ -93,6 +93,38 @@ async def test_a_browser_is_opened_and_the_address_printed(monkeypatch, capfd):
     assert URL in err
 
 
+class Slow(Window):
+    """A browser that comes back when it is closed, as one for BROWSER does."""
+
+    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
+        super().__init__()
+        self._capfd = capfd
+        self.seen = ""
+
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
+        self.seen = self._capfd.readouterr().err
+        return super().open(url)
+
+
+async def test_the_address_is_there_before_a_browser_that_holds_everything_up(monkeypatch, capfd):
+    slow = Slow(capfd)
+    monkeypatch.setattr(webbrowser, "get", lambda: slow)
+
+    await Screen().show(URL)
+
+    assert URL in slow.seen
+
+
+async def test_what_is_told_waits_for_no_answer(capfd):
+    telling = asyncio.ensure_future(tell("Enter the code ABCD."))
+    await asyncio.sleep(0)
+
+    assert capfd.readouterr().err == "Enter the code ABCD.\n"
+    assert not telling.done()
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+
+
 async def test_no_browser_is_opened_for_whoever_wants_none(monkeypatch, capfd):
     window = Window()
     monkeypatch.setattr(webbrowser, "get", lambda: window)
@@ -108,8 +140,10 @@ def no_browser() -> webbrowser.BaseBrowser:
 
 
 @pytest.mark.parametrize("get", [no_browser, lambda: webbrowser.GenericBrowser("w3m")])
-async def test_a_machine_without_windows_opens_nothing(monkeypatch, get):
+async def test_a_machine_without_windows_opens_nothing_and_says_so(monkeypatch, capfd, get):
     monkeypatch.delenv("BROWSER", raising=False)
     monkeypatch.setattr(webbrowser, "get", get)
 
     assert await Screen().show(URL) is False
+
+    assert "No browser could be opened." in capfd.readouterr().err

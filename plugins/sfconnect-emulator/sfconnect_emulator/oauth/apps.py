@@ -18,6 +18,7 @@ REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type, not a 
 PASSWORD = "password"  # noqa: S105 - the name of a grant type, not a secret
 AUTHORIZATION_CODE = "authorization_code"
 DEVICE = "device"
+RFC_DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 SAML_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a grant type
 ALL_FLOWS = frozenset(

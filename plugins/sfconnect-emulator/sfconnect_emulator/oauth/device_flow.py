@@ -2,7 +2,8 @@
 
 The dialect has no endpoint of its own for devices: they ask the token endpoint for their codes
 (``response_type=device_code``) and later for their tokens (``grant_type=device``, the device code
-in ``code``), so only authlib's judgement of a request that waits fits here.
+in ``code``), so only authlib's judgement of a request that waits fits here. RFC 8628's own way is
+there beside it, which the platform has not, so that clients of other servers can be tried too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from authlib.oauth2.rfc6749 import OAuth2Error
 from authlib.oauth2.rfc8628 import DeviceCodeGrant
 
 from sfconnect_emulator.oauth.admission import Granted
-from sfconnect_emulator.oauth.apps import DEVICE, ConnectedApp
+from sfconnect_emulator.oauth.apps import DEVICE, RFC_DEVICE, ConnectedApp
 from sfconnect_emulator.oauth.devices import DeviceRequest
 from sfconnect_emulator.oauth.errors import OAuthError, inactive_user, invalid_grant, invalid_scope
 from sfconnect_emulator.oauth.people import Person
@@ -51,7 +52,9 @@ class DeviceFlow:
             OAuthError: ``authorization_pending``, ``slow_down``, or that there will be none.
         """
         app = self._app(request)
-        waiting = self._state.devices.by_device_code(request.form.get("code", ""))
+        form = request.form
+        code = form.get("device_code" if form["grant_type"] == RFC_DEVICE else "code", "")
+        waiting = self._state.devices.by_device_code(code)
         if waiting is None or waiting.client_id != app.client_id:
             raise invalid_grant("invalid device code")
         try:

@@ -26,6 +26,7 @@ LOGIN_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com"
 _USER_SCOPES = frozenset({"full", "web", "refresh_token", "offline_access"})
 _NAMES = {
     flows.JWT_BEARER: "jwt-bearer",
+    flows.RFC_DEVICE: "device",
     flows.SAML_BEARER: "saml-bearer",
     flows.TOKEN_EXCHANGE: "token-exchange",
 }
@@ -55,6 +56,7 @@ class Grants:
             flows.AUTHORIZATION_CODE: code_flow.redeem,
             flows.CLIENT_CREDENTIALS: self._client_credentials,
             flows.DEVICE: device_flow.redeem,
+            flows.RFC_DEVICE: device_flow.redeem,
             flows.JWT_BEARER: self._jwt_bearer,
             flows.REFRESH_TOKEN: RefreshFlow(state).redeem,
             flows.PASSWORD: self._password,

@@ -18,6 +18,7 @@ from sfconnect_emulator.oauth.connect import ConnectEndpoint
 from sfconnect_emulator.oauth.credentials import ClientCredentials
 from sfconnect_emulator.oauth.data360 import Data360
 from sfconnect_emulator.oauth.device_flow import DeviceFlow
+from sfconnect_emulator.oauth.devices import DEVICE_CODE_LIFE_S
 from sfconnect_emulator.oauth.errors import OAuthError, invalid_request, unknown_client
 from sfconnect_emulator.oauth.front_door import FrontDoor
 from sfconnect_emulator.oauth.grants import Grants, grant_name
@@ -69,6 +70,7 @@ class AuthorizationServer:
         self._endpoints: dict[tuple[str, ...], Callable[[Request], Response]] = {
             ("services", "oauth2", "authorize"): self.authorize.handle,
             ("services", "oauth2", "token"): self._token,
+            ("services", "oauth2", "device_authorization"): self._device_authorization,
             ("services", "a360", "token"): self._data360_token,
             ("api", "v1", "metadata"): self._data360_metadata,
             ("services", "oauth2", "revoke"): self._revoke,
@@ -128,6 +130,22 @@ class AuthorizationServer:
             "device_code": waiting.device_code,
             "user_code": waiting.user_code,
             "verification_uri": f"{self.state.base_url}/setup/connect",
+            "interval": int(waiting.interval_s),
+        }
+        return json_answer(200, body, _NOT_CACHED)
+
+    def _device_authorization(self, request: Request) -> Response:
+        """RFC 8628's own endpoint, beside the platform's dialect."""
+        if request.method != "POST":
+            raise invalid_request("must use HTTP POST")
+        waiting = self.device_flow.start(self._token_request(request, request.form()))
+        page = f"{self.state.base_url}/setup/connect"
+        body = {
+            "device_code": waiting.device_code,
+            "user_code": waiting.user_code,
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?user_code={waiting.user_code}",
+            "expires_in": int(DEVICE_CODE_LIFE_S),
             "interval": int(waiting.interval_s),
         }
         return json_answer(200, body, _NOT_CACHED)

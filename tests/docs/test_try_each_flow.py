@@ -1,0 +1,104 @@
+"""The page of trials: its commands run as they are pasted, and print what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sfconnect.auth.registry import STRATEGIES
+
+PAGE = Path(__file__).parents[2] / "docs/how-to/try-each-flow.md"
+BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^### ([a-z0-9-]+)$", re.MULTILINE)
+MARK = "===== end of block ====="
+#: In the place of the time that a person takes to enter a code.
+HURRY = (
+    "python3 -c 'import os, urllib.request as u; u.urlopen("
+    'os.environ["SFCONNECT_LOGIN_URL"] + "/__control__/device-interval", b"{\\"seconds\\": 0}")\''
+)
+#: The emulator cannot be asked for one yet.
+NOT_YET = {"saml-bearer"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One block of commands, and what it should print."""
+
+    commands: str
+    shown: str
+
+
+def trials() -> list[Trial]:
+    found: list[Trial] = []
+    for kind, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        if kind == "bash":
+            found.append(Trial(text, ""))
+        else:
+            found[-1] = Trial(found[-1].commands, text)
+    return found
+
+
+TRIALS = trials()
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What each block printed, all of them pasted into one shell in an empty folder."""
+    folder = tmp_path_factory.mktemp("trials")
+    commands = [f"{trial.commands}echo '{MARK}'\n" for trial in TRIALS]
+    commands.insert(1, f"{HURRY} >/dev/null\n")
+    done = subprocess.run(
+        ["bash", "-s"],
+        input="".join(commands),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment(folder),
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout.split(f"{MARK}\n")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """A shell of somebody who has installed it, and has settings of no kind."""
+    own = {name: text for name, text in os.environ.items() if not name.startswith("SFCONNECT")}
+    programs = Path(sys.executable).parent
+    return own | {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home),
+        "COLUMNS": "200",
+    }
+
+
+def pattern(shown: str) -> re.Pattern[str]:
+    """What a block shows, where … stands for what differs from one machine to the next."""
+    lines = (".+".join(map(re.escape, line.split("…"))) for line in shown.splitlines())
+    return re.compile("".join(f"{line} *\n" for line in lines))
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("number", range(len(TRIALS)))
+def test_commands_print_what_the_page_shows(printed: list[str], number: int) -> None:
+    trial = TRIALS[number]
+
+    found = printed[number]
+
+    assert pattern(trial.shown).fullmatch(found), f"{trial.commands}printed:\n{found}"
+
+
+def test_every_login_that_there_is_can_be_tried() -> None:
+    tried = set(HEADING.findall(PAGE.read_text(encoding="utf-8")))
+
+    assert {plugin.name for plugin in STRATEGIES.check()} - NOT_YET <= tried
