@@ -15,7 +15,7 @@ from sfconnect_emulator.data.seed import ORDER
 from sfconnect_emulator.emulator import Emulator
 from sfconnect_emulator.faults import FaultFileError, Rule, load_rules
 from sfconnect_emulator.http.server import check_loopback
-from sfconnect_emulator.players import PlayError, decide, subject_token
+from sfconnect_emulator.players import PlayError, decide, saml_assertion, subject_token
 from sfconnect_emulator.serving import serve
 
 _EXIT_FAILED = 1
@@ -30,6 +30,9 @@ BROWSER='sfconnect-emulator allow %%s' sfconnect login"""
 _IDENTITY_PROVIDER = """\
 Print a token of the identity provider that every org trusts, about the announced user, for the
 token exchange flow. It is signed by the key of private_key_file and lives for five minutes."""
+_SAML_ISSUER = """\
+Print a SAML 2.0 assertion about the announced user of a running org, for the SAML bearer flow. It
+is signed by the key of the announced app and good for one login, within five minutes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,6 +75,10 @@ def _emulator(options: argparse.Namespace) -> Emulator:
     )
 
 
+def _print_saml_assertion(options: argparse.Namespace) -> None:
+    sys.stdout.write(saml_assertion(options.file) + "\n")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sfconnect-emulator", description=_DESCRIPTION)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -96,13 +103,18 @@ def _add_players(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="SECONDS",
         help="how long to wait for a device (default: 30)",
     )
-    telling = commands.add_parser(
-        "subject-token", help="play an identity provider", description=_IDENTITY_PROVIDER
+    providers = (
+        ("subject-token", _IDENTITY_PROVIDER, _print_subject_token),
+        ("saml-assertion", _SAML_ISSUER, _print_saml_assertion),
     )
-    telling.set_defaults(run=_print_subject_token)
-    telling.add_argument(
-        "file", type=Path, metavar="FILE", help="file with the line that serve printed"
-    )
+    for name, description, run in providers:
+        telling = commands.add_parser(
+            name, help="play an identity provider", description=description
+        )
+        telling.set_defaults(run=run)
+        telling.add_argument(
+            "file", type=Path, metavar="FILE", help="file with the line that serve printed"
+        )
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:

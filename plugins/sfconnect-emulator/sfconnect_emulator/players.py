@@ -72,14 +72,35 @@ def subject_token(announcement: Path, *, now: float) -> str:
         OSError: A file cannot be read.
         ValueError: The file holds no such line.
     """
+    org = _org(announcement, "private_key_file", "username")
+    claims = {"iss": DEFAULT_ISSUER, "sub": org["username"], "exp": int(now) + TOKEN_LIFE_S}
+    key = RSAKey.import_key(Path(org["private_key_file"]).read_text(encoding="ascii"))
+    return jwt.encode({"alg": "RS256"}, claims, key, ["RS256"])
+
+
+def saml_assertion(announcement: Path) -> str:
+    """Let a running org sign an assertion about its announced user.
+
+    Args:
+        announcement: File with the line that ``serve`` prints.
+
+    Raises:
+        PlayError: The org refuses.
+        OSError: The file cannot be read, or nobody answers.
+        ValueError: The file holds no such line.
+    """
+    url = _org(announcement, "control_url")["control_url"]
+    check_loopback(urlsplit(url).hostname or "")
+    return str(_ask(f"{url}/saml-assertion", {})["assertion"])
+
+
+def _org(announcement: Path, *names: str) -> dict[str, str]:
+    """What a file tells of an org; only what is asked for."""
     try:
         org = json.loads(announcement.read_text(encoding="utf-8"))
-        key_file, username = Path(org["private_key_file"]), str(org["username"])
+        return {name: str(org[name]) for name in names}
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{announcement} does not hold the line that serve prints") from None
-    claims = {"iss": DEFAULT_ISSUER, "sub": username, "exp": int(now) + TOKEN_LIFE_S}
-    key = RSAKey.import_key(key_file.read_text(encoding="ascii"))
-    return jwt.encode({"alg": "RS256"}, claims, key, ["RS256"])
 
 
 def _waiting_code(

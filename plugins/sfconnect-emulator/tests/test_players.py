@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 
 from sfconnect_emulator import cli
 from sfconnect_emulator.emulator import Announcement
-from sfconnect_emulator.players import PlayError, decide, subject_token
+from sfconnect_emulator.players import PlayError, decide, saml_assertion, subject_token
 from sfconnect_emulator.process import launch
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -188,3 +189,27 @@ class TestSubjectToken:
 
         with pytest.raises(ValueError, match="does not hold the line that serve prints"):
             subject_token(file, now=0)
+
+
+class TestSamlAssertion:
+    def test_is_a_login(self, org, tmp_path: Path, capsys) -> None:
+        file = tmp_path / "org.json"
+        file.write_text(json.dumps({"control_url": org.control_url}))
+
+        code = cli.main(["saml-assertion", str(file)])
+
+        assertion = capsys.readouterr().out.strip().encode()
+        answer = post(
+            f"{org.login_url}/services/oauth2/token",
+            grant_type="urn:ietf:params:oauth:grant-type:saml2-bearer",
+            assertion=base64.urlsafe_b64encode(assertion).decode(),
+        )
+        assert code == 0
+        assert answer["access_token"]
+
+    def test_is_asked_for_on_this_machine_only(self, tmp_path: Path) -> None:
+        file = tmp_path / "org.json"
+        file.write_text(json.dumps({"control_url": "https://example.com/__control__"}))
+
+        with pytest.raises(ValueError, match="is not a loopback address"):
+            saml_assertion(file)
