@@ -357,7 +357,7 @@ class TestTheWayOfTheRfc:
 
         assert refusal(before)[:2] == (400, "authorization_pending")
         assert answer.json()["refresh_token"].startswith("5Aep")
-        assert probe.org.control.statistics()["logins"]["device"] == 1
+        assert probe.org.control.statistics()["logins"] == {"device": 1}
 
     async def test_takes_posts_only(self, probe: Probe) -> None:
         answer = await probe.send("GET", "/services/oauth2/device_authorization")
