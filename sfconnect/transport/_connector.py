@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from socket import AF_INET
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
 
+    from aiohttp.abc import ResolveResult
     from aiohttp.client_proto import ResponseHandler
 
 
@@ -22,6 +26,45 @@ def was_connecting(error: BaseException) -> bool:
     return isinstance(error, TimeoutError) and _CONNECTING in notes
 
 
+@dataclass(slots=True)
+class ConnectionCounts:
+    """How connections came about, over the life of a pool."""
+
+    tried: int = 0
+    opened: int = 0
+    handshakes: int = 0
+    resumed: int = 0
+    lookups: int = 0
+
+    def note(self, connection: ResponseHandler) -> None:
+        """Count a connection that was made."""
+        self.opened += 1
+        transport = connection.transport
+        tls = transport.get_extra_info("ssl_object") if transport else None
+        if tls is not None:
+            self.handshakes += 1
+            self.resumed += bool(tls.session_reused)
+
+
+class CountingResolver(AbstractResolver):
+    """aiohttp's look-up of names, counted; what its cache answers does not come here."""
+
+    def __init__(self, counts: ConnectionCounts) -> None:
+        self._resolver = aiohttp.DefaultResolver()
+        self._counts = counts
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = AF_INET
+    ) -> list[ResolveResult]:
+        """Look a name up."""
+        self._counts.lookups += 1
+        return await self._resolver.resolve(host, port, family)
+
+    async def close(self) -> None:
+        """End what the resolver runs."""
+        await self._resolver.close()
+
+
 class ClosableConnector(aiohttp.TCPConnector):
     """A TCP connector that, when it is closed, also ends the connections that are being made.
 
@@ -30,9 +73,9 @@ class ClosableConnector(aiohttp.TCPConnector):
     cancelled as ``CancelledError``. Here both become an aiohttp error.
     """
 
-    def __init__(self, *, made: Callable[[], None], **options: Any) -> None:
+    def __init__(self, *, counts: ConnectionCounts, **options: Any) -> None:
         super().__init__(**options)
-        self._made = made
+        self._counts = counts
         self._being_made: set[asyncio.Timeout] = set()
 
     async def _create_connection(
@@ -41,6 +84,7 @@ class ClosableConnector(aiohttp.TCPConnector):
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # the name is aiohttp's
     ) -> ResponseHandler:
+        self._counts.tried += 1
         # A scope without a limit, for end_connecting to end: unlike Task.cancel, it can tell its
         # own cancellation from one of the caller's.
         scope = asyncio.timeout(None)
@@ -58,7 +102,7 @@ class ClosableConnector(aiohttp.TCPConnector):
             raise
         finally:
             self._being_made.discard(scope)
-        self._made()
+        self._counts.note(connection)
         return connection
 
     def end_connecting(self) -> None:

@@ -22,14 +22,20 @@ from sfconnect.errors import (
     TooManyRequests,
 )
 from sfconnect.messages import Request, Response, Timeout, query_string
-from sfconnect.transport._connector import ClosableConnector
+from sfconnect.transport._connector import (
+    ClosableConnector,
+    ConnectionCounts,
+    CountingResolver,
+)
 from sfconnect.transport._errors import presentable, translate
 from sfconnect.transport._inflate import ACCEPT_ENCODING, inflated
 from sfconnect.transport._proxies import EnvironmentProxies
+from sfconnect.transport._resumption import default_context, resuming
 from sfconnect.transport._stream import AiohttpStream
 from sfconnect.transport._upload import producer_error, sendable
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
     from types import TracebackType
 
@@ -45,7 +51,11 @@ class PoolStats:
 
     Attributes:
         connections_max: How many requests may be in flight.
-        connections_opened: Connections made so far; the rest of the requests reused one.
+        connections_opened: Connections made so far.
+        connections_reused: Requests that went over a connection which was there.
+        tls_handshakes: Connections made so far that speak TLS.
+        tls_resumed: Those of them that took up an earlier session, which spares certificates.
+        name_lookups: Host names that were looked up; answers are kept for a while.
         requests_num: Requests that got a connection.
         requests_in_flight: Requests that hold one now.
         requests_waiting: Requests in line now.
@@ -57,6 +67,10 @@ class PoolStats:
 
     connections_max: int
     connections_opened: int
+    connections_reused: int
+    tls_handshakes: int
+    tls_resumed: int
+    name_lookups: int
     requests_num: int
     requests_in_flight: int
     requests_waiting: int
@@ -116,9 +130,11 @@ class ConnectionPool:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._connector: ClosableConnector | None = None
+        self._resolver: CountingResolver | None = None
         self._idle: asyncio.Event | None = None
         self._closed = False
-        self._opened = self._requests = self._queued = self._errors = self._refused = 0
+        self._requests = self._queued = self._errors = self._refused = 0
+        self._counts = ConnectionCounts()
         self._wait_ms = 0.0
 
     async def open(self) -> None:
@@ -131,24 +147,26 @@ class ConnectionPool:
         if self._closed:
             raise _closed_error()
         if self._session is None:
-            context = await anyio.to_thread.run_sync(self._tls.context) if self._tls else True
-            self._adopt(context)
+            # In a thread: certificates are files.
+            self._adopt(await anyio.to_thread.run_sync(self._context))
 
-    def _adopt(self, context: Any) -> None:
+    def _context(self) -> ssl.SSLContext:
+        return resuming(self._tls.context()) if self._tls else default_context()
+
+    def _adopt(self, context: ssl.SSLContext) -> None:
         # While TLS files were read, another opener may have been first, or the pool been closed.
         if self._closed:
             raise _closed_error()
         if self._session is None:
+            self._resolver = CountingResolver(self._counts)
             self._connector = ClosableConnector(
-                made=self._count_connection,
+                counts=self._counts,
+                resolver=self._resolver,
                 limit=0,  # the slots bound it, with a line that can be bounded too
                 ssl=context,
                 keepalive_timeout=self._idle_s,
             )
             self._session = self._new_session(self._connector)
-
-    def _count_connection(self) -> None:
-        self._opened += 1
 
     def _new_session(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
@@ -290,9 +308,14 @@ class ConnectionPool:
 
     def stats(self) -> PoolStats:
         """Return a snapshot of the counters."""
+        counts = self._counts
         return PoolStats(
             connections_max=self._slots.capacity,
-            connections_opened=self._opened,
+            connections_opened=counts.opened,
+            connections_reused=self._requests - counts.tried,
+            tls_handshakes=counts.handshakes,
+            tls_resumed=counts.resumed,
+            name_lookups=counts.lookups,
             requests_num=self._requests,
             requests_in_flight=self._slots.used,
             requests_waiting=self._slots.waiting,
@@ -324,6 +347,8 @@ class ConnectionPool:
         if session is not None and self._connector is not None:
             self._connector.end_connecting()
             await session.close()
+            if self._resolver is not None:
+                await self._resolver.close()
 
 
 def _checked(max_connections: int) -> int:
