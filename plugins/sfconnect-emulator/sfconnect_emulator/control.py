@@ -12,11 +12,10 @@ from sfconnect_emulator.instance import Instance
 from sfconnect_emulator.ledger import Write
 from sfconnect_emulator.limits import DAILY_API_REQUESTS
 from sfconnect_emulator.oauth.apps import ConnectedApp
-from sfconnect_emulator.oauth.devices import POLL_INTERVAL_S, DeviceRequest
+from sfconnect_emulator.oauth.devices import DeviceRequest
 from sfconnect_emulator.oauth.errors import OAuthError
 from sfconnect_emulator.oauth.org_policies import OrgPolicies
 from sfconnect_emulator.oauth.people import Person
-from sfconnect_emulator.oauth.state import DATA360_TOKEN_LIFE_S
 from sfconnect_emulator.oauth.trusted_issuers import TrustedIssuer
 from sfconnect_emulator.saml_issuer import SamlDraft
 
@@ -28,7 +27,10 @@ class Control:
         self._instance = instance
 
     def reset(self) -> None:
-        """Undo everything that was done here, and start counting anew; rows and tokens stay."""
+        """Undo everything that was done here, and start counting anew.
+
+        Rows and tokens stay; the announced refresh token works again if it did not.
+        """
         instance = self._instance
         instance.faults.clear()
         instance.clock.reset()
@@ -39,9 +41,8 @@ class Control:
         instance.latency_ms = instance.settings.latency_ms
         instance.tokens.ttl_s = instance.settings.token_ttl_s
         instance.capacity = Capacity()
-        instance.apps.org = OrgPolicies()
-        instance.authorization.state.devices.interval_s = POLL_INTERVAL_S
-        instance.authorization.state.data360_token_life_s = DATA360_TOKEN_LIFE_S
+        instance.authorization.state.reset()
+        instance.approve_first()
 
     def add_faults(self, rules: object) -> int:
         """Put rules behind those in force: ``Rule`` values, or what JSON gives for them.
@@ -63,10 +64,12 @@ class Control:
 
     def revoke_tokens(self, token: str | None = None, *, refresh_tokens: bool = False) -> int:
         """Revoke one token, or all access tokens, or all tokens; returns how many were alive."""
-        tokens = self._instance.tokens
+        admission = self._instance.authorization.state.admission
         if token is not None:
-            return int(tokens.revoke(token))
-        return tokens.revoke_everything() if refresh_tokens else tokens.revoke_sessions()
+            return int(admission.revoke(token))
+        if refresh_tokens:
+            return admission.revoke_everything()
+        return self._instance.tokens.revoke_sessions()
 
     def set_token_ttl(self, seconds: float) -> None:
         """Set how long an unused access token lives, also for tokens already issued."""

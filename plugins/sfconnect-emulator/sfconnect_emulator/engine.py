@@ -100,7 +100,7 @@ class Engine:
         if isinstance(action, faults.ExpireSession):
             tokens.revoke(bearer_token(exchange.request.headers) or "")
         elif isinstance(action, faults.RevokeTokens):
-            _ = tokens.revoke_everything() if action.refresh_tokens else tokens.revoke_sessions()
+            self.control.revoke_tokens(refresh_tokens=action.refresh_tokens)
         return self._answer(exchange) if action.acts else Response(0)
 
     def _answer(self, exchange: Exchange) -> Response:

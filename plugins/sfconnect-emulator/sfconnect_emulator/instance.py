@@ -20,7 +20,12 @@ from sfconnect_emulator.oauth.apps import AppRegistry, ConnectedApp
 from sfconnect_emulator.oauth.people import Directory
 from sfconnect_emulator.oauth.server import AuthorizationServer
 from sfconnect_emulator.oauth.tokens import TokenBook
-from sfconnect_emulator.oauth.trusted_issuers import DEFAULT_HANDLER, DEFAULT_ISSUER, TrustedIssuer
+from sfconnect_emulator.oauth.trusted_issuers import (
+    DEFAULT_HANDLER,
+    DEFAULT_ISSUER,
+    TrustedIssuer,
+    TrustedIssuers,
+)
 from sfconnect_emulator.recent import RecentItems
 from sfconnect_emulator.schema import standard_schema
 from sfconnect_emulator.schema.types import Schema
@@ -72,6 +77,16 @@ class Instance:
         """Tell the org its URL, which tokens, identities and audiences are made of."""
         self.authorization.state.signer.issuer = base_url.rstrip("/")
 
+    def approve_first(self) -> None:
+        """Let the announced refresh token work, unless it does."""
+        registration, user = self.registration, self.org.user
+        if self.tokens.grant_of(registration.refresh_token) is None:
+            scope = " ".join(ConnectedApp("", "").scopes)
+            self.tokens.approve(
+                *(registration.client_id, user.id, user.username, scope),
+                registration.refresh_token,
+            )
+
     @property
     def schema(self) -> Schema:
         """The objects of the org."""
@@ -92,21 +107,13 @@ def open_instance(settings: Settings, keys: KeyPair, clock: Clock | None = None)
     apps = AppRegistry((_first_app(registration, org),))
     tokens = TokenBook(clock, org.org_id, settings.token_ttl_s)
     statistics = Statistics()
-    authorization = AuthorizationServer(apps, tokens, directory, clock, statistics)
+    issuer = TrustedIssuer(DEFAULT_HANDLER, DEFAULT_ISSUER, registration.keys.certificate)
+    issuers = TrustedIssuers((issuer,))
+    authorization = AuthorizationServer(apps, tokens, directory, clock, statistics, issuers=issuers)
     authorization.state.accounts.set(
         org.user.username, Account(registration.password, registration.security_token)
     )
-    authorization.state.issuers.add(
-        TrustedIssuer(DEFAULT_HANDLER, DEFAULT_ISSUER, registration.keys.certificate)
-    )
-    tokens.approve(
-        registration.client_id,
-        org.user.id,
-        org.user.username,
-        " ".join(ConnectedApp("", "").scopes),
-        registration.refresh_token,
-    )
-    return Instance(
+    instance = Instance(
         settings=settings,
         clock=clock,
         org=org,
@@ -124,6 +131,8 @@ def open_instance(settings: Settings, keys: KeyPair, clock: Clock | None = None)
         faults=Faults(settings.seed, settings.faults),
         latency_ms=settings.latency_ms,
     )
+    instance.approve_first()
+    return instance
 
 
 def _open_store(settings: Settings, org: Org, clock: Clock) -> Store:

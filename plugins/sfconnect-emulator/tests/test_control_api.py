@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import pytest
 
 from sfconnect_emulator.clock import Clock
+from sfconnect_emulator.oauth.apps import ConnectedApp
 from sfconnect_emulator.probe import Answer, Probe
 
 
@@ -255,6 +256,65 @@ class TestOperations:
         assert (stats["requests"], stats["writes"], stats["api_usage"]) == ({}, 0, 0)
         assert (await probe.get("/limits")).status == 200
         assert instance.store.count("Account") == 1
+
+    async def test_reset_undoes_what_was_done_to_apps_issuers_and_devices(
+        self, probe: Probe
+    ) -> None:
+        before = [
+            (await control(probe, "GET", path)).json()
+            for path in ("/apps", "/org", "/token-issuers", "/devices")
+        ]
+        probe.org.control.add_app(ConnectedApp("another", "secret"))
+        issuer = {"handler": "Own", "issuer": "https://example.com", "key": "PEM"}
+        device = {"response_type": "device_code", "client_id": probe.org.client_id}
+        await probe.token(None, **device)
+        await control(probe, "PATCH", "/org", {"active": False})
+        await control(probe, "POST", "/token-issuers", issuer)
+        await control(probe, "DELETE", "/token-issuers/EmulatedTokenHandler")
+        path = f"/apps/{probe.org.client_id}"
+        await control(probe, "PATCH", path, {"flows": [], "run_as": None, "client_secret": "new"})
+
+        await control(probe, "POST", "/reset")
+
+        after = [
+            (await control(probe, "GET", path)).json()
+            for path in ("/apps", "/org", "/token-issuers", "/devices")
+        ]
+        assert after == before
+        assert await probe.login()
+
+    async def test_reset_forgets_consents_and_lets_users_log_in_again(self, probe: Probe) -> None:
+        admission = probe.org.instance.authorization.state.admission
+        asked = (probe.org.client_id, probe.org.instance.org.user.id)
+        admission.approvals.record(*asked, ["api"])
+        await probe.login()
+        assert admission.approvals.exists(*asked)
+
+        await control(probe, "POST", "/reset")
+        await control(probe, "PATCH", "/org", {"logins_per_hour": 1})
+
+        assert not admission.approvals.exists(*asked)
+        assert await probe.login()
+
+    @pytest.mark.parametrize("way", ["revoked", "rotated"])
+    async def test_reset_lets_the_announced_refresh_token_work_again(
+        self, probe: Probe, way: str
+    ) -> None:
+        form = {
+            "grant_type": "refresh_token", "client_id": probe.org.client_id,
+            "refresh_token": probe.org.refresh_token,
+        }  # fmt: skip
+        if way == "revoked":
+            await control(probe, "POST", "/tokens/revoke", {"token": probe.org.refresh_token})
+        else:
+            probe.org.control.change_app(probe.org.client_id, {"rotate_refresh_tokens": True})
+            await probe.token(None, **form)
+        dead = await probe.token(None, **form)
+
+        await control(probe, "POST", "/reset")
+
+        assert dead.json()["error_description"] == "expired access/refresh token"
+        assert (await probe.token(None, **form)).status == 200
 
 
 class TestAuthorize:

@@ -16,9 +16,6 @@ from socket import create_server
 
 import pytest
 
-from sfconnect_emulator.emulator import Announcement
-from sfconnect_emulator.process import launch
-
 #: Stands for a browser: logs in, presses a button, and goes where that leads.
 VISITOR = """
 import asyncio, sys
@@ -53,13 +50,6 @@ async def main(username, password, button, follow, url):
 
 asyncio.run(main(*sys.argv[1:]))
 """
-
-
-@pytest.fixture
-def org() -> Iterator[Announcement]:
-    """An org of the test's own: consents and changes of the app last as long as it."""
-    with launch("--rows=Account=1") as server:
-        yield server.announcement
 
 
 @pytest.fixture

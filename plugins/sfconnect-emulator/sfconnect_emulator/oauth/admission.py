@@ -110,6 +110,24 @@ class Admission:
         )
         return Granted(session, app, refresh_token)
 
+    def revoke(self, token: str) -> bool:
+        """Revoke a token; with the last refresh token of a user for an app goes his consent."""
+        grant = self._tokens.grant_of(token)
+        revoked = self._tokens.revoke(token)
+        if grant is not None and not self._tokens.has_approval(grant.client_id, grant.user_id):
+            self.approvals.forget(grant.client_id, grant.user_id)
+        return revoked
+
+    def revoke_everything(self) -> int:
+        """Revoke all tokens and with them all consents; returns how many sessions were alive."""
+        self.approvals.clear()
+        return self._tokens.revoke_everything()
+
+    def reset(self) -> None:
+        """Forget who has consented to what, and how often users have logged in."""
+        self.approvals.clear()
+        self._logins.clear()
+
     def open_without_app(self, user: Person, scope: str) -> Session:
         """Open a session for a login that no app stands behind.
 

@@ -103,7 +103,8 @@ class AppRegistry:
 
     def __init__(self, apps: tuple[ConnectedApp, ...] = ()) -> None:
         self.org = OrgPolicies()
-        self._apps = {app.client_id: app for app in apps}
+        self._first = {app.client_id: app for app in apps}
+        self._apps = dict(self._first)
 
     def __iter__(self) -> Iterator[ConnectedApp]:
         return iter(self._apps.values())
@@ -128,6 +129,11 @@ class AppRegistry:
         """Register an app, or put a new version in the place of an old one."""
         self._apps[app.client_id] = app
         return app
+
+    def reset(self) -> None:
+        """Go back to the first apps as they were, and to the policies of a new org."""
+        self.org = OrgPolicies()
+        self._apps = dict(self._first)
 
     def change(self, client_id: str, changes: Mapping[str, object]) -> ConnectedApp:
         """Change policies of an app by name.

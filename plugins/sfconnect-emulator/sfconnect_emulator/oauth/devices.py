@@ -63,6 +63,11 @@ class DeviceBook:
     def __iter__(self) -> Iterator[DeviceRequest]:
         return iter(self._requests.values())
 
+    def reset(self) -> None:
+        """Forget all devices, and let new ones ask as often as those of the beginning."""
+        self.interval_s = POLL_INTERVAL_S
+        self._requests.clear()
+
     def open(self, client_id: str, scope: str) -> DeviceRequest:
         """Let a device wait."""
         request = DeviceRequest(

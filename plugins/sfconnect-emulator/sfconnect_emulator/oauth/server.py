@@ -33,6 +33,7 @@ from sfconnect_emulator.oauth.soap_login import SoapLogin
 from sfconnect_emulator.oauth.state import AuthorizationState
 from sfconnect_emulator.oauth.token_request import TokenRequest
 from sfconnect_emulator.oauth.tokens import TokenBook
+from sfconnect_emulator.oauth.trusted_issuers import TrustedIssuers
 from sfconnect_emulator.rendering import empty_answer, json_answer, text_answer
 from sfconnect_emulator.statistics import Statistics
 from sfconnect_emulator.wire import Request, Response
@@ -54,10 +55,12 @@ class AuthorizationServer:
         directory: Directory,
         clock: Clock,
         statistics: Statistics,
+        *,
+        issuers: TrustedIssuers,
     ) -> None:
         self.apps = apps
         self.tokens = tokens
-        self.state = AuthorizationState(apps, tokens, directory, clock)
+        self.state = AuthorizationState(*(apps, tokens, directory, clock), issuers=issuers)
         self.device_flow = DeviceFlow(self.state)
         self.data360 = Data360(self.state)
         self.soap_login = SoapLogin(self.state)
@@ -190,7 +193,7 @@ class AuthorizationServer:
 
     def _revoke(self, request: Request) -> Response:
         values = {**request.params(), **request.form()}
-        if not self.tokens.revoke(values.get("token", "")):
+        if not self.state.admission.revoke(values.get("token", "")):
             return _refused_revocation(request)
         self._statistics.revocations += 1
         return empty_answer(200, _NOT_CACHED)

@@ -50,6 +50,14 @@ class AuthorizationState:
         self.replays = Replays(self.clock)
         self.client_assertions = ClientAssertions(self.apps, self.replays, self.clock)
 
+    def reset(self) -> None:
+        """Undo what was changed since the org has opened; sessions and refresh tokens stay."""
+        self.data360_token_life_s = DATA360_TOKEN_LIFE_S
+        self.apps.reset()
+        self.issuers.reset()
+        self.admission.reset()
+        self.devices.reset()
+
     @property
     def base_url(self) -> str:
         """Where the org answers; empty until a door has opened."""

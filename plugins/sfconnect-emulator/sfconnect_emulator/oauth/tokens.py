@@ -148,6 +148,16 @@ class TokenBook:
             return None
         return grant
 
+    def grant_of(self, token: str) -> RefreshGrant | None:
+        """The approval of a refresh token that works; looking does no harm, unlike showing it."""
+        family = self._by_refresh_token.get(token)
+        grant = None if family is None else self._grants.get(family)
+        return grant if grant is not None and grant.current == token else None
+
+    def has_approval(self, client_id: str, user_id: str) -> bool:
+        """Whether a refresh token of this user for this app works."""
+        return bool(self._live_grants(client_id, user_id))
+
     def begin(self, refresh_token: str) -> None:
         """Take note that an answer for this refresh token is on its way."""
         self._processing.add(refresh_token)
@@ -191,14 +201,17 @@ class TokenBook:
         return self.revoke_sessions()
 
     def _make_room(self, client_id: str, user_id: str) -> None:
-        live = [
+        live = self._live_grants(client_id, user_id)
+        for grant in live[: max(0, len(live) - MOST_APPROVALS + 1)]:
+            self._end(grant)
+
+    def _live_grants(self, client_id: str, user_id: str) -> list[RefreshGrant]:
+        return [
             grant
             for grant in self._grants.values()
             if grant.current is not None
             and (grant.client_id, grant.user_id) == (client_id, user_id)
         ]
-        for grant in live[: max(0, len(live) - MOST_APPROVALS + 1)]:
-            self._end(grant)
 
     def _end_of(self, session: Session) -> float:
         return session.last_used + self.ttl_s if session.ends_at is None else session.ends_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 DEFAULT_HANDLER = "EmulatedTokenHandler"
@@ -28,11 +28,17 @@ class TrustedIssuer:
 class TrustedIssuers:
     """The handlers of one org, by name in any case of letters; the first is the default."""
 
-    def __init__(self) -> None:
+    def __init__(self, issuers: Iterable[TrustedIssuer] = ()) -> None:
+        self._first = tuple(issuers)
         self._issuers: dict[str, TrustedIssuer] = {}
+        self.reset()
 
     def __iter__(self) -> Iterator[TrustedIssuer]:
         return iter(self._issuers.values())
+
+    def reset(self) -> None:
+        """Trust those of the beginning again, and nobody else."""
+        self._issuers = {issuer.handler.lower(): issuer for issuer in self._first}
 
     def add(self, issuer: TrustedIssuer) -> None:
         """Trust a provider, or change what is known of it."""
