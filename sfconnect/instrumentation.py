@@ -218,12 +218,20 @@ class StructlogHook:
         self._log = logger or structlog.get_logger("sfconnect")
 
     def __call__(self, event: Event, /) -> None:
-        """Log one event under its dotted name, its members as key-value pairs."""
+        """Log one event under its dotted name, its members as key-value pairs.
+
+        What an event knows nothing of is left out, and times are rounded to what they can mean.
+        """
         warn = isinstance(
             event, RetryScheduled | RetryEnded | TokenFailed | LoginRateHigh | LimiterLost
         )
         log = self._log.warning if warn else self._log.debug
-        log(event.name, **asdict(event))
+        members = asdict(event).items()
+        log(event.name, **{key: _rounded(value) for key, value in members if value is not None})
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 3) if isinstance(value, float) else value
 
 
 REDACTED = "[redacted]"

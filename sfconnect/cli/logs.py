@@ -26,14 +26,18 @@ def start_logging(common: Common) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=level, handlers=[_ToStructlog()], force=True)
+    # What it has to say below that is which selector it uses.
+    logging.getLogger("asyncio").setLevel(max(level, logging.INFO))
     warnings.showwarning = _show_warning  # for programs to replace, says its documentation
 
 
 def _processors(*, as_json: bool) -> list[Any]:
     last = structlog.processors.JSONRenderer() if as_json else _renderer()
+    # A person reads along and compares with the clock on the wall; machines keep lines for years.
+    stamp = {"fmt": "iso"} if as_json else {"fmt": "%H:%M:%S.%f", "utc": False}
     return [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.TimeStamper(**stamp),
         structlog.processors.format_exc_info,
         redacting_processor,
         last,
@@ -41,7 +45,9 @@ def _processors(*, as_json: bool) -> list[Any]:
 
 
 def _renderer() -> Any:
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), pad_event_to=0, sort_keys=False
+    )
 
 
 class _ToStructlog(logging.Handler):

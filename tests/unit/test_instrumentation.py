@@ -114,6 +114,14 @@ def test_structlog_gets_each_event_under_its_name():
     assert logs[6]["used"] == 5
 
 
+def test_what_an_event_does_not_know_is_left_out_and_times_are_short():
+    with structlog.testing.capture_logs() as logs:
+        StructlogHook()(RequestFinished("GET", "/x", "rest", 200, None, 4.0166730013, 1, None))
+
+    assert logs[0]["elapsed_ms"] == 4.017
+    assert not {"error", "request_id"} & set(logs[0])
+
+
 def test_structlog_may_be_given_a_logger_of_ones_own():
     capture = structlog.testing.LogCapture()
     logger = structlog.wrap_logger(None, processors=[capture]).bind(org="acme")

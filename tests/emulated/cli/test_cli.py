@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -186,3 +187,17 @@ def test_a_reader_that_had_enough_is_no_traceback(environ: dict[str, str]) -> No
 
     assert errors == b""
     assert process.returncode == 1
+
+
+def test_a_debug_log_tells_a_person_what_was_done_in_order(here: Command) -> None:
+    done = here("query", "SELECT COUNT() FROM Account", "--log-level", "debug")
+
+    login, request, *quota = done.err.splitlines()
+    clock = r"\d\d:\d\d:\d\d\.\d{6}"
+    assert re.match(clock + r" \[debug    ] token.replaced strategy=ClientCredentials ", login)
+    assert re.match(
+        clock + r" \[debug    ] request.finished method=GET path=/services/data/v[\d.]+/query "
+        r"surface=query status=200 elapsed_ms=[\d.]{1,8} attempt=1 request_id=\w+ server=127",
+        request,
+    )
+    assert all("quota.seen" in line for line in quota)
