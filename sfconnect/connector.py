@@ -21,6 +21,7 @@ from sfconnect.fan_out import Calls, FanOut, OnError, gather
 from sfconnect.instrumentation import Emitter, EventHook
 from sfconnect.limits import FixedLimiter, Limiter, LimiterContext, OpenLimiter, SharedLimiter
 from sfconnect.messages import Replay, Request, Response, Timeout, json_request
+from sfconnect.policy import CircuitPolicy
 from sfconnect.retry import RetryBudget, RetryPolicy
 from sfconnect.service import HttpService, Service
 from sfconnect.session import Session, SessionStats
@@ -58,6 +59,7 @@ class Connector:
         retry: RetryPolicy | None = None,
         retry_by_surface: Mapping[str, RetryPolicy] | None = None,
         reconcile: Reconcile | None = None,
+        circuit: CircuitPolicy | None = None,
         budget: RetryBudget | None = None,
         hooks: Iterable[EventHook] = (),
         clock: Clock = SYSTEM_CLOCK,
@@ -71,6 +73,7 @@ class Connector:
         self._retry = retry
         self._retry_by_surface = retry_by_surface
         self._reconcile = reconcile
+        self._circuit = circuit
         self._budget = budget
         self._emitter = Emitter(hooks)
         self._clock = clock
@@ -95,6 +98,7 @@ class Connector:
         retry: RetryPolicy | None = None,
         retry_by_surface: Mapping[str, RetryPolicy] | None = None,
         reconcile: Reconcile | None = None,
+        circuit: CircuitPolicy | None = None,
         budget: RetryBudget | None = None,
         hooks: Iterable[EventHook] = (),
         clock: Clock = SYSTEM_CLOCK,
@@ -118,6 +122,8 @@ class Connector:
             retry_by_surface: Policies of single surfaces, such as ``{"bulk": RetryPolicy(…)}``.
             reconcile: Asked what became of a write whose answer was lost; a call's own
                 (``with_reconcile``) wins.
+            circuit: When to stop sending to a server that is away; the setting
+                ``circuit_breaker`` turns that off.
             budget: Shared by connections whose retries should count together.
             hooks: Called with each event.
             clock: Time; a test brings its own.
@@ -138,6 +144,7 @@ class Connector:
             retry=retry,
             retry_by_surface=retry_by_surface,
             reconcile=reconcile,
+            circuit=circuit,
             budget=budget,
             hooks=hooks,
             clock=clock,
@@ -219,6 +226,7 @@ class Connector:
             retry=self._retry or RetryPolicy(max_attempts=settings.max_attempts),
             retry_by_surface=self._retry_by_surface,
             reconcile=self._reconcile,
+            circuit=(self._circuit or CircuitPolicy()) if settings.circuit_breaker else None,
             call_timeout_s=settings.call_timeout_s,
             budget=self._budget,
             emitter=self._emitter,

@@ -120,6 +120,35 @@ class LimitChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CircuitOpened:
+    """A server is away, or still is: nothing is sent to it until the next probe."""
+
+    name: ClassVar[str] = "circuit.opened"
+    server: str
+    reason: str
+    failures: int
+    probe_in_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitProbed:
+    """A call goes out to see whether a server is back that was away for ``open_s``."""
+
+    name: ClassVar[str] = "circuit.probed"
+    server: str
+    open_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitClosed:
+    """A server that was away for ``open_s`` answers again."""
+
+    name: ClassVar[str] = "circuit.closed"
+    server: str
+    open_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class LimiterLost:
     """A limit that others share cannot be asked for any more, or can again.
 
@@ -159,6 +188,9 @@ Event: TypeAlias = (
     | RetryScheduled
     | RetryEnded
     | OutcomeReconciled
+    | CircuitOpened
+    | CircuitProbed
+    | CircuitClosed
     | TokenReplaced
     | TokenFailed
     | LoginRateHigh
@@ -208,7 +240,14 @@ def _report(hook: EventHook, event: Event, error: Exception) -> None:
         loop.call_exception_handler({"message": message, "exception": error})
 
 
-_WARNINGS = (RetryScheduled, RetryEnded, TokenFailed, LoginRateHigh, LimiterLost)
+_WARNINGS = (
+    RetryScheduled,
+    RetryEnded,
+    CircuitOpened,
+    TokenFailed,
+    LoginRateHigh,
+    LimiterLost,
+)
 
 
 class StructlogHook:

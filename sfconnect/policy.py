@@ -87,6 +87,46 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class CircuitPolicy:
+    """When to stop sending to a server that is away, and how to find out that it is back.
+
+    Attributes:
+        failures: So many calls in a row that find no server open the circuit.
+        ratio: So does this share of failures among at least ``ratio_calls`` within ``window_s``.
+        ratio_calls: How many calls a share is taken of at the least.
+        window_s: For how long calls are counted.
+        open_s: From opening to the first probe; doubled after each probe that fails.
+        max_open_s: The longest time between two probes.
+        probes: How many calls go out as probes each time.
+        fail_fast: Refused calls fail at once. Otherwise they wait for the next probe as they
+            would wait for a retry, if their policy and their time limit allow.
+
+    Raises:
+        ConfigurationError: A number makes no sense.
+    """
+
+    failures: int = 10
+    ratio: float = 0.9
+    ratio_calls: int = 50
+    window_s: float = 30.0
+    open_s: float = 1.0
+    max_open_s: float = 30.0
+    probes: int = 1
+    fail_fast: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("failures", "ratio_calls", "probes"):
+            fix = "Give a number of 1 or more."
+            check_number(f"CircuitPolicy.{name}", getattr(self, name), least=1, fix=fix)
+        for name in ("ratio", "window_s", "open_s", "max_open_s"):
+            fix = "Give a number above 0."
+            check_number(f"CircuitPolicy.{name}", getattr(self, name), least=1e-9, fix=fix)
+        if self.max_open_s < self.open_s:
+            message = f"CircuitPolicy.max_open_s, {self.max_open_s}, is less than open_s."
+            raise ConfigurationError(message, hint="Raise it, or lower open_s.")
+
+
+@dataclass(frozen=True, slots=True)
 class Happened:
     """A write whose answer was lost did take effect.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -18,6 +18,7 @@ from sfconnect.limits import FixedLimiter, Limiter, Quota
 from sfconnect.messages import PIECE_BYTES, Request, Response, request_id
 from sfconnect.outgoing import REDIRECTS, absolute_url, check_headers, redirect_target
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
+from sfconnect.retry.circuit import Circuit, CircuitStats
 from sfconnect.retry.deadline import SENT, Deadline
 from sfconnect.service import ExplainsRefusals
 
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from sfconnect.auth.base import AuthStrategy, Credentials
     from sfconnect.auth.manager import CredentialManager
     from sfconnect.messages import StreamedResponse, Transport
-    from sfconnect.policy import Reconcile
+    from sfconnect.policy import CircuitPolicy, Reconcile
     from sfconnect.service import Service
 
 _A = TypeVar("_A", bound="Response | StreamedResponse")
 
 _SUCCESS = range(200, 300)
+_SERVER_ERRORS = 500
 _MAX_REDIRECTS = 5
 _REDIRECT_HINT = "Reads are sent on within the API's own host, five times at most; writes never."
 _REVOKE_S = 10.0
@@ -54,6 +56,7 @@ class SessionStats:
         retries: Retries by reason: an error code or class name.
         logins: Logins that succeeded.
         quotas: The newest reading of each quota.
+        circuits: The circuit of each server, by host and port; none where they are off.
     """
 
     calls: int
@@ -62,6 +65,7 @@ class SessionStats:
     retries: Mapping[str, int]
     logins: int
     quotas: Mapping[str, Quota]
+    circuits: Mapping[str, CircuitStats] = field(default_factory=dict)
 
 
 class Session:
@@ -90,6 +94,7 @@ class Session:
         budget: RetryBudget | None = None,
         reconcile: Reconcile | None = None,
         call_timeout_s: float | None = None,
+        circuit: CircuitPolicy | None = None,
         emitter: Emitter | None = None,
         clock: Clock = SYSTEM_CLOCK,
         revoke_on_close: bool = False,
@@ -118,6 +123,9 @@ class Session:
         )
         self._reconcile = reconcile
         self._call_s = call_timeout_s
+        self._circuit_policy = circuit
+        self._circuits: dict[str, Circuit] = {}
+        self._circuit: Circuit | None = None
         self._quota = ""
         self._closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -252,6 +260,8 @@ class Session:
         self, request: Request, credentials: Credentials, number: int
     ) -> tuple[Response, Credentials]:
         """Send once; give the answer, and the credentials that it was asked with."""
+        if self._circuit is not None and self._circuit.tripped:
+            self._circuit.check()
         if not self._limiter.try_acquire(request.surface):
             credentials = await self._stand_in_line(request.surface, credentials)
         wire = self._wire(request, credentials)
@@ -286,10 +296,13 @@ class Session:
         Not before it has the slot: thousands may stand in line, and what they hold is memory.
         """
         try:
-            return self._dress(request, credentials)
+            wire = self._dress(request, credentials)
+            if self._circuit is not None and self._circuit.tripped:
+                self._circuit.admit()
         except BaseException:
             self._limiter.release(request.surface, 0.0, None)
             raise
+        return wire
 
     def _end(
         self,
@@ -303,6 +316,13 @@ class Session:
         elapsed_s = self._now() - started
         failure = error if isinstance(error, SfConnectError) else None
         self._limiter.release(request.surface, elapsed_s, failure)
+        circuit = self._circuit
+        if circuit is not None and (
+            failure is not None
+            or circuit.troubled
+            or (answer is not None and answer.status >= _SERVER_ERRORS)
+        ):
+            circuit.note(answer, error, started, number)
         if self._emitter.hooks:
             self._tell(request, answer, error, elapsed_s, number)
 
@@ -343,7 +363,18 @@ class Session:
             token = credentials.access_token.reveal()
             headers["Authorization"] = f"{credentials.token_type} {token}"
         check_headers(headers)
-        return credentials, self.service.base_url(credentials), headers
+        base = self.service.base_url(credentials)
+        self._circuit = self._circuit_to(base.partition("://")[2].partition("/")[0])
+        return credentials, base, headers
+
+    def _circuit_to(self, server: str) -> Circuit | None:
+        policy = self._circuit_policy
+        if policy is None:
+            return None
+        if server not in self._circuits:
+            circuit = Circuit(server, policy, clock=self._clock, emitter=self._emitter)
+            self._circuits[server] = circuit
+        return self._circuits[server]
 
     def _tell(
         self,
@@ -444,6 +475,8 @@ class Session:
     async def _held_stream(
         self, request: Request, credentials: Credentials, number: int
     ) -> AsyncIterator[tuple[_CountedStream, Credentials]]:
+        if self._circuit is not None and self._circuit.tripped:
+            self._circuit.check()
         if not self._limiter.try_acquire(request.surface):
             credentials = await self._stand_in_line(request.surface, credentials)
         wire = self._wire(request, credentials)
@@ -490,6 +523,7 @@ class Session:
             retries=dict(self._retry.retries),
             logins=self._manager.logins,
             quotas={quota.name: quota for quota in self.service.read_quota(self._quota)},
+            circuits={server: one.stats() for server, one in self._circuits.items()},
         )
 
     async def drain(self, within_s: float | None = None) -> bool:

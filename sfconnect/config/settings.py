@@ -60,6 +60,10 @@ class Settings:
     max_attempts: int = field(
         default=5, metadata=_about("Attempts of one call, the first included.", minimum=1)
     )
+    circuit_breaker: bool = field(
+        default=True,
+        metadata=_about("Stop sending to a server that is away, but for probes."),
+    )
     token_store: str | None = field(
         default=None,
         metadata=_about("Where tokens are kept for other processes: the name of a token store."),

@@ -11,6 +11,7 @@ from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ApiError, FailedAttempt, OutcomeUnknownError, SfConnectError
 from sfconnect.instrumentation import Emitter, RetryEnded, RetryScheduled
 from sfconnect.policy import DidNotHappen, Happened
+from sfconnect.retry.circuit import CIRCUIT_OPEN
 from sfconnect.retry.outcome import final_error, reason_of, unknown_outcome
 from sfconnect.retry.reconciling import answer_of, ask
 from sfconnect.retry.verdict import Verdict, classify
@@ -191,9 +192,15 @@ class _Repeats(Generic[T]):
             return False  # which was asked for, and needs no explanation
         self._wait_s = self._policy.wait_s(len(self._failed), error)
         self._gave_up = self._policy.refusal(len(self._failed), error) or self._too_late()
-        if self._gave_up is None and not self._executor.budget.try_spend(throttled=error.throttled):
+        if self._gave_up is None and not self._pays_for(error):
             self._gave_up = "the retry budget is used up, since too many calls fail"
         return self._gave_up is None
+
+    def _pays_for(self, error: SfConnectError) -> bool:
+        # What an open circuit refused was not sent, and to wait for a probe multiplies nothing.
+        if error.code == CIRCUIT_OPEN:
+            return True
+        return self._executor.budget.try_spend(throttled=error.throttled)
 
     def _too_late(self) -> str | None:
         deadline = self._deadline

@@ -16,7 +16,7 @@ from sfconnect.errors import (
 )
 from sfconnect.limits import FixedLimiter
 from sfconnect.messages import Request, Response, Timeout
-from sfconnect.policy import DidNotHappen, Happened
+from sfconnect.policy import CircuitPolicy, DidNotHappen, Happened
 from sfconnect.retry import RetryPolicy
 
 GET = Request("GET", "/rows")
@@ -210,3 +210,139 @@ async def test_a_stream_asks_no_hook(world):
     with pytest.raises(OutcomeUnknownError):
         async with made.session.stream(CREATE):
             pass
+
+
+# The circuit to the server
+
+ONE_ATTEMPT = RetryPolicy(max_attempts=1)
+
+
+class Outage:
+    """A server that is away until it is told to be back."""
+
+    def __init__(self) -> None:
+        self.away = True
+
+    async def __call__(self, request):
+        if self.away:
+            raise ConnectError("No route.")
+        return Response(200, {}, b"{}")
+
+
+async def failures(world, times, request=GET):
+    """Make calls one after the other that fail without a wait; give their errors."""
+    errors = []
+    for _ in range(times):
+        task = asyncio.ensure_future(world.session.execute(request))
+        await world.clock.settle()
+        errors.append(task.exception())
+    return errors
+
+
+async def test_while_a_server_is_away_nothing_is_sent_but_probes(world):
+    made = world(
+        Outage(), retry=ONE_ATTEMPT, circuit=CircuitPolicy(failures=3, open_s=50, max_open_s=50)
+    )
+
+    errors = await failures(made, 20)
+
+    assert len(made.transport.requests) == 3
+    assert [error.code for error in errors] == [None] * 3 + ["CIRCUIT_OPEN"] * 17
+    assert made.session.stats().circuits["org.example.com"].refused == 17
+    assert made.session.stats().attempts == 3
+
+
+async def test_a_call_that_meets_an_open_circuit_waits_for_the_probe_as_for_a_retry(world):
+    outage = Outage()
+    made = world(outage, circuit=CircuitPolicy(failures=1, open_s=30, max_open_s=30))
+    await failures(made, 1, Request("GET", "/", retry=ONE_ATTEMPT))
+    outage.away = False
+    sent, tokens = len(made.transport.requests), made.session._budget.tokens
+
+    call = asyncio.ensure_future(made.session.execute(CREATE))
+    await made.clock.advance(29)
+    assert len(made.transport.requests) == sent
+    await made.clock.advance(60)
+
+    assert (await call).status == 200
+    assert len(made.transport.requests) == sent + 1
+    assert made.session._budget.tokens >= tokens  # to wait for a probe costs no budget
+    assert made.session.stats().circuits["org.example.com"].state == "closed"
+
+
+async def test_a_call_whose_limit_ends_before_the_probe_fails_at_once(world):
+    made = world(Outage(), circuit=CircuitPolicy(failures=1, open_s=50, max_open_s=50))
+    await failures(made, 1, Request("GET", "/", retry=ONE_ATTEMPT))
+    began = made.clock.monotonic()
+
+    with pytest.raises(ConnectError, match="would end after the call's limit of 40 s") as caught:
+        await made.session.execute(Request("GET", "/", timeout=Timeout(call_s=40)))
+
+    assert caught.value.code == "CIRCUIT_OPEN"
+    assert made.clock.monotonic() == began
+
+
+async def test_a_lone_call_is_sent_as_often_as_without_a_circuit(world):
+    made = world(Outage(), circuit=CircuitPolicy(failures=2))
+
+    error = await ended(made, made.session.execute(GET))
+
+    assert len(made.transport.requests) == len(error.attempts) == 4
+
+
+async def test_who_stood_in_line_when_the_circuit_opened_is_not_sent(world):
+    release = asyncio.Event()
+
+    async def breaks(request):
+        await release.wait()
+        raise ConnectError("No route.")
+
+    limiter = FixedLimiter(1)
+    made = world(breaks, limiter=limiter, retry=ONE_ATTEMPT, circuit=CircuitPolicy(failures=1))
+    calls = [asyncio.ensure_future(made.session.execute(GET)) for _ in range(3)]
+    await made.clock.settle()
+    release.set()
+
+    errors = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [getattr(error, "code", "") for error in errors] == [
+        None,
+        "CIRCUIT_OPEN",
+        "CIRCUIT_OPEN",
+    ]
+    assert len(made.transport.requests) == 1
+    assert (limiter.in_flight, limiter.waiting) == (0, 0)
+
+
+async def test_streams_obey_the_circuit_and_open_it(world):
+    made = world(
+        Outage(), retry=ONE_ATTEMPT, circuit=CircuitPolicy(failures=2, open_s=50, max_open_s=50)
+    )
+
+    for _ in range(5):
+        with pytest.raises(ConnectError):
+            async with made.session.stream(GET):
+                raise AssertionError("opened")
+
+    assert len(made.transport.requests) == 2
+
+
+async def test_without_a_circuit_every_call_is_sent(world):
+    made = world(Outage(), retry=ONE_ATTEMPT)
+
+    await failures(made, 30)
+
+    assert len(made.transport.requests) == 30
+    assert made.session.stats().circuits == {}
+
+
+async def test_an_outage_of_a_thousand_calls_is_barely_noticed_by_the_server(world):
+    made = world(Outage(), circuit=CircuitPolicy(), retry=RetryPolicy())
+
+    calls = [asyncio.ensure_future(made.session.execute(GET)) for _ in range(1000)]
+    await made.clock.advance(1000)
+    errors = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert all(isinstance(error, ConnectError) for error in errors)
+    # The first are in flight together, as many as the limiter lets; then there are probes only.
+    assert len(made.transport.requests) < 150
