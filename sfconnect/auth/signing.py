@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sfconnect.auth.base import Signer
 
 MIN_BITS: Final = 2048
+_MAKE_ONE: Final = "Make one: sfconnect auth keygen"
 _TIMES: Final = ("exp", "iat", "nbf")
 
 
@@ -142,11 +143,10 @@ def _parsed(pem: bytes, password: bytes | None) -> object:
 def _suitable(key: object, source: str) -> RSAPrivateKey:
     if not isinstance(key, RSAPrivateKey):
         kind = type(key).__name__.removesuffix("PrivateKey").removesuffix("Private").strip("_")
-        hint = "Make one: openssl genrsa -out server.key 2048"
-        raise _unusable(source, f"is a {kind} key; RSA is needed.", "key-not-rsa", hint)
+        raise _unusable(source, f"is a {kind} key; RSA is needed.", "key-not-rsa", _MAKE_ONE)
     if key.key_size < MIN_BITS:
         problem = f"has {key.key_size} bits; at least {MIN_BITS} are needed."
-        raise _unusable(source, problem, "key-too-short")
+        raise _unusable(source, problem, "key-too-short", _MAKE_ONE)
     return key
 
 

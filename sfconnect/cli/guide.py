@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sfconnect.auth.sources import option_families
+from sfconnect.cli.paragraphs import INDENT, items, paragraph, verbatim, wrapped
 from sfconnect.cli.snippets import can_be_written, environment_snippet, profile_snippet, values_of
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from sfconnect.auth.options import OptionSpec
     from sfconnect.cli.explained import Explanation
-
-_INDENT: Final = "  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +91,17 @@ def _keys(specs: Sequence[OptionSpec]) -> Iterator[Any]:
 def text_of(guide: Guide, *, width: int) -> str:
     """Write it for people."""
     explanation, snippets = guide.explanation, guide.snippets
-    parts = [f"{guide.name} ({guide.origin})", _paragraph(explanation.purpose, width)]
+    parts = [f"{guide.name} ({guide.origin})", paragraph(explanation.purpose, width)]
     sections: Mapping[str, str] = {
-        "Not available here": _paragraph(guide.unavailable or "", width),
-        "Acts as": _paragraph(explanation.acts_as, width),
-        "Note": _paragraph(explanation.status, width),
-        "Set it up": _list(((f"{n}.", step) for n, step in enumerate(explanation.setup, 1)), width),
-        "Rules": _list((("-", rule) for rule in explanation.rules), width),
+        "Not available here": paragraph(guide.unavailable or "", width),
+        "Acts as": paragraph(explanation.acts_as, width),
+        "Note": paragraph(explanation.status, width),
+        "Set it up": items(((f"{n}.", step) for n, step in enumerate(explanation.setup, 1)), width),
+        "Rules": items((("-", rule) for rule in explanation.rules), width),
         "Options": "\n".join(_option(spec, guide.options, width) for spec in guide.options),
-        "As a profile": _verbatim(snippets[0] if snippets and guide.options else ""),
-        "As variables": _verbatim(snippets[1] if snippets and guide.options else ""),
-        "In code": _verbatim(explanation.code),
+        "As a profile": verbatim(snippets[0] if snippets and guide.options else ""),
+        "As variables": verbatim(snippets[1] if snippets and guide.options else ""),
+        "In code": verbatim(explanation.code),
         "Errors": "\n".join(
             _entry(problem.says, [problem.fix], width) for problem in explanation.problems
         ),
@@ -132,35 +130,6 @@ def _presence(spec: OptionSpec) -> str:
 
 
 def _entry(title: str, facts: Iterable[str], width: int) -> str:
-    indent = _INDENT * 3
-    lines = [_wrapped(title, width, first=_INDENT, rest=indent)]
-    return "\n".join(
-        [*lines, *(_wrapped(fact, width, first=indent, rest=indent) for fact in facts)]
-    )
-
-
-def _paragraph(text: str, width: int) -> str:
-    return _wrapped(text, width, first=_INDENT, rest=_INDENT)
-
-
-def _list(items: Iterable[tuple[str, str]], width: int) -> str:
-    return "\n".join(
-        _wrapped(text, width, first=f"{_INDENT}{mark} ", rest=_INDENT + " " * (len(mark) + 1))
-        for mark, text in items
-    )
-
-
-def _wrapped(text: str, width: int, *, first: str, rest: str) -> str:
-    # Names and addresses are copied, so they are not broken.
-    return textwrap.fill(
-        text,
-        width,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _verbatim(text: str) -> str:
-    return textwrap.indent(text, _INDENT)
+    indent = INDENT * 3
+    lines = [wrapped(title, width, first=INDENT, rest=indent)]
+    return "\n".join([*lines, *(wrapped(fact, width, first=indent, rest=indent) for fact in facts)])

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-
 import click
 
 from sfconnect.cli.common import Common, common_options
-
-_WIDEST = 100
 
 
 @click.command("explain")
@@ -25,14 +20,10 @@ def command(common: Common, name: str) -> None:
     from sfconnect.cli.guide import known, text_of  # not for --help
     from sfconnect.cli.logins import guide_to
     from sfconnect.cli.output import print_json
+    from sfconnect.cli.paragraphs import text_width
 
     guide = guide_to(name)
     if common.json:
         print_json(known(guide))
         return
-    click.echo(text_of(guide, width=_width()), nl=False)
-
-
-def _width() -> int:
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDEST
-    return max(40, min(columns, _WIDEST))
+    click.echo(text_of(guide, width=text_width()), nl=False)

@@ -257,9 +257,9 @@ _ASSERTIONS: Final = (
         "",
         "invalid assertion",
         InvalidCredentialsError,
-        f"Compare the certificate in the app ({_SETTINGS} → Use digital signatures) with "
-        "`openssl x509 -in server.crt -noout -fingerprint -sha256`; certificate_file lets the key "
-        "be checked here. The server's clock differs by {drift} s.",
+        f"Compare the certificate in the app ({_SETTINGS} → Use digital signatures) with that of "
+        "the key: `sfconnect auth doctor` shows its fingerprint, and whether certificate_file "
+        "belongs to the key. The server's clock differs by {drift} s.",
         "wrong-key",
         JWT,
         cause="The private key does not belong to the certificate that is uploaded to the app, or "

@@ -79,7 +79,7 @@ PROVOKED: list[tuple[str, Callable[[Emulator], object], Login, str]] = [
         "wrong-key",
         nothing,
         lambda org: replace(bearer(org), private_key=KeyPair.generate().private_key),
-        "openssl x509",
+        "sfconnect auth doctor",
     ),
     (
         "unknown-client-id",

@@ -107,8 +107,16 @@ UNUSABLE = {
     "OpenSSH form": (OPENSSH, "OpenSSH's own form", "ssh-keygen"),
     "damaged": (DAMAGED, "is damaged", "Copy it again"),
     "no passphrase": (locked(), "is encrypted and no passphrase", "passphrase"),
-    "EC": (other_key(ec.generate_private_key(ec.SECP256R1())), "RSA is needed", "openssl genrsa"),
-    "Ed25519": (other_key(ed25519.Ed25519PrivateKey.generate()), "RSA is needed", "openssl"),
+    "EC": (
+        other_key(ec.generate_private_key(ec.SECP256R1())),
+        "RSA is needed",
+        "sfconnect auth keygen",
+    ),
+    "Ed25519": (
+        other_key(ed25519.Ed25519PrivateKey.generate()),
+        "RSA is needed",
+        "sfconnect auth keygen",
+    ),
     "short": (
         SHORT.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
         "has 1024 bits; at least 2048",

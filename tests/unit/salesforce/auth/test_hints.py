@@ -46,7 +46,7 @@ TABLE: list[tuple[str, str, type[AuthError], str]] = [
     (JWT, "invalid_grant: user hasn't approved this consumer", DENIED, "Permitted Users"),
     (JWT, "invalid_grant: user hasn\u2019t approved this consumer", DENIED, "/oauth2/authorize?"),
     (JWT, "invalid_grant: audience is invalid", CONFIG, "audience=https://test.salesforce.com"),
-    (JWT, "invalid_grant: invalid assertion", WRONG, "openssl x509"),
+    (JWT, "invalid_grant: invalid assertion", WRONG, "sfconnect auth doctor"),
     (JWT, "invalid_grant: invalid assertion", WRONG, "differs by 90 s"),
     (JWT, "invalid_grant: assertion expired", CONFIG, "NTP"),
     (JWT, "invalid_grant: expired", CONFIG, "differs by 90 s"),
