@@ -79,7 +79,7 @@ def test_what_is_printed_is_true_and_the_key_is_not_printed(here: Command, tmp_p
     words = "".join(done.out.split())
     assert certificate.fingerprint(SHA256()).hex(":").upper() in words
     assert f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC" in done.out
-    assert "RSA 3072, mode 0600" in done.out
+    assert "RSA 3072, mode 0600" in " ".join(done.out.split())
     assert (tmp_path / "server.key").stat().st_mode & 0o777 == 0o600
     body = (tmp_path / "server.key").read_text().splitlines()[1]
     assert body not in done.out
