@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from multidict import CIMultiDict
@@ -30,6 +31,9 @@ class UnknownDrift(float):
 
     def __format__(self, spec: str) -> str:
         return "{drift}"
+
+    def __round__(self, digits: Any = None) -> Any:
+        return self
 
 
 class Placeholders(LoginFacts):
