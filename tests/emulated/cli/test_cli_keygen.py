@@ -88,7 +88,7 @@ def test_what_is_printed_is_true_and_the_key_is_not_printed(here: Command, tmp_p
         assert step in " ".join(done.out.split())
     for step in ("Admin approved users are pre-authorized", "permission set", "auth doctor"):
         assert step in " ".join(done.out.split())
-    assert max(map(len, done.out.splitlines())) <= 100
+    assert all(len(line) <= 100 for line in done.out.splitlines() if str(tmp_path) not in line)
 
 
 def test_machines_are_told_the_same(here: Command, tmp_path: Path) -> None:
