@@ -1,0 +1,53 @@
+"""Lanes as people write them: ``bulk<=5`` bounds a lane, ``query>=2`` keeps slots free for it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from sfconnect.errors import ConfigurationError
+from sfconnect.limits import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+OTHERS: Final = "*"
+"""The lane of all calls whose surface has none of its own."""
+_RULE: Final = re.compile(r"\s*([A-Za-z][\w.-]*)\s*(<=|>=)\s*(\d{1,9})\s*")
+_HINT: Final = "Write lanes like bulk<=5 (five at most) and query>=2 (two kept free for it)."
+
+
+def read_lanes(rules: Iterable[str], budget: int) -> dict[str, Lane]:
+    """Read rules, such as ``bulk<=5`` and ``bulk>=1``, two of which may be about one lane.
+
+    Raises:
+        ConfigurationError: One cannot be read, or they do not fit the budget.
+    """
+    bounds: dict[str, dict[str, int]] = {}
+    for rule in rules:
+        found = _RULE.fullmatch(rule)
+        if found is None:
+            raise ConfigurationError(f"{rule!r} is no rule of a lane.", hint=_HINT)
+        name, sign, slots = found.groups()
+        bound = "limit" if sign == "<=" else "reserve"
+        if bounds.setdefault(name, {}).setdefault(bound, int(slots)) != int(slots):
+            raise ConfigurationError(f"Lane {name!r} has two rules with {sign}.", hint=_HINT)
+    lanes = {name: Lane(**found) for name, found in bounds.items()}
+    reserved = sum(lane.reserve for lane in lanes.values())
+    if reserved >= budget:
+        message = f"The lanes keep {reserved} of {budget} slots, so others get none."
+        raise ConfigurationError(message, hint="Keep fewer, or raise the budget.")
+    return lanes
+
+
+def local_caps(
+    budget: int, lanes: Mapping[str, Lane], *, holders: int, limit: int | None = None
+) -> dict[str, int]:
+    """Divide what one process may use on its own, while the others cannot be asked.
+
+    That is its part of the budget as the number of holders was last known, or ``limit``. A lane
+    of its own gets its part of its reserve, all others share the rest; each has at least one.
+    """
+    alone = max(1, budget // max(1, holders)) if limit is None else limit
+    caps = {name: max(1, lane.reserve // max(1, holders)) for name, lane in lanes.items()}
+    return {**caps, OTHERS: max(1, alone - sum(caps.values()))}

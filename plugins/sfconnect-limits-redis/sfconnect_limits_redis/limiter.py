@@ -1,0 +1,103 @@
+"""The options of a shared limit, from which connections open their part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from sfconnect import Secret
+from sfconnect.auth import coerce_secrets, option
+from sfconnect.errors import ConfigurationError
+from sfconnect_limits_redis.book import Book, Terms, holder_name
+from sfconnect_limits_redis.lanes import read_lanes
+from sfconnect_limits_redis.slots import SharedSlots
+
+if TYPE_CHECKING:
+    from sfconnect.limits import LimiterContext
+
+_SHORTEST_LEASE: Final = 3
+"""A lease lasts this many time-outs at least, so that a slow server does not end it at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisLimiter:
+    """Let all processes that use an org have so many calls in flight together.
+
+    A process leases as many slots as its calls use, as far as they are free, and shares evenly
+    with others that want some; calls take them from there without asking Redis. One that dies
+    loses its lease after ``redis_lease_s``. All should have the same budget and lanes.
+
+    Give it to a connection as ``limiter``, or have a setting name it: ``limiter = "redis"``.
+    """
+
+    redis_url: Secret | str = option(
+        secret=True,
+        env="REDIS_URL",
+        help="Address of the server; a password in it is shown nowhere.",
+        example="redis://localhost:6379/0",
+    )
+    redis_budget: int = option(help="Calls in flight of all processes together.", example="25")
+    redis_lanes: tuple[str, ...] = option(
+        default=(),
+        help="Slots kept for a surface (query>=2), and most that it may have (bulk<=5).",
+        example="query>=2, bulk<=5",
+    )
+    redis_limit_name: str | None = option(
+        default=None,
+        help="Whoever names the same shares the limit; none: whoever uses the same org.",
+    )
+    redis_lease_s: float = option(
+        default=10.0, help="After so long the slots of a process that died are free."
+    )
+    redis_timeout_s: float = option(default=1.0, help="Limit of each question to the server.")
+    redis_on_outage: Literal["local", "fail"] = option(
+        default="local",
+        help="While the server is away: go on with a part of the budget, or fail.",
+    )
+    redis_outage_limit: int | None = option(
+        default=None,
+        help="Calls in flight of this process while the server is away; none: its part.",
+    )
+
+    def __post_init__(self) -> None:
+        coerce_secrets(self)
+        if self.redis_budget < 1:
+            raise ConfigurationError(f"redis_budget must be at least 1, not {self.redis_budget}.")
+        if not self.redis_timeout_s > 0:
+            message = f"redis_timeout_s must be above 0, not {self.redis_timeout_s}."
+            raise ConfigurationError(message)
+        if not self.redis_lease_s >= _SHORTEST_LEASE * self.redis_timeout_s:
+            message = f"redis_lease_s is {self.redis_lease_s}, which is too short."
+            hint = f"Give {_SHORTEST_LEASE} times redis_timeout_s ({self.redis_timeout_s}) or more."
+            raise ConfigurationError(message, hint=hint)
+        if self.redis_outage_limit is not None and self.redis_outage_limit < 1:
+            message = f"redis_outage_limit must be at least 1, not {self.redis_outage_limit}."
+            raise ConfigurationError(message, hint='Calls stop with redis_on_outage = "fail".')
+        read_lanes(self.redis_lanes, self.redis_budget)
+
+    async def open(self, context: LimiterContext) -> SharedSlots:
+        """Take part in the limit.
+
+        Raises:
+            ConfigurationError: The address or its password is wrong, or the server is none that
+                can keep a limit. One that is only away is no error here.
+        """
+        lanes = read_lanes(self.redis_lanes, self.redis_budget)
+        terms = Terms(self.redis_budget, lanes, self.redis_lease_s)
+        scope = self.redis_limit_name or context.scope
+        given = self.redis_url
+        url = given if isinstance(given, Secret) else Secret(given)
+        opened = SharedSlots(
+            Book(url, scope, holder_name(), timeout_s=self.redis_timeout_s),
+            terms,
+            context,
+            timeout_s=self.redis_timeout_s,
+            on_outage=self.redis_on_outage,
+            outage_limit=self.redis_outage_limit,
+        )
+        try:
+            await opened.open()
+        except BaseException:
+            await opened.aclose()
+            raise
+        return opened

@@ -1,0 +1,279 @@
+"""The slots of this process: handed to calls at once, and settled with the others beside that."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Final, Literal
+
+from sfconnect.errors import (
+    ConfigurationError,
+    PoolClosed,
+    PoolError,
+    PoolTimeout,
+    TooManyRequests,
+)
+from sfconnect.limits import FixedLimiter
+from sfconnect_limits_redis.book import NEW, UnreachableError
+from sfconnect_limits_redis.holding import Holding, Share
+from sfconnect_limits_redis.lanes import OTHERS, local_caps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sfconnect.errors import SfConnectError
+    from sfconnect.limits import LimiterContext
+    from sfconnect_limits_redis.book import Book, Terms
+
+_NAME: Final = "redis"
+_FIRST_REPEAT_S: Final = 0.05
+_LONGEST_REPEAT_S: Final = 1.0
+
+
+class SharedSlots:
+    """This process's part of a limit that many share; a limiter.
+
+    Calls take slots that are there without a word to Redis. One task asks for more where calls
+    wait, gives back what is idle, and renews the lease; another listens for what the book has.
+    No call ever waits for a socket, so cancelling one needs nothing from the server.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        terms: Terms,
+        context: LimiterContext,
+        *,
+        timeout_s: float,
+        on_outage: Literal["local", "fail"],
+        outage_limit: int | None,
+    ) -> None:
+        lines = {name: _line(context) for name in (*terms.lanes, OTHERS)}
+        self._now = asyncio.get_running_loop().time
+        self._holding = Holding(terms, lines, self._now())
+        self._shares = self._holding.shares
+        self._others = self._shares[OTHERS]
+        self._book = book
+        self._terms = terms
+        self._context = context
+        self._timeout_s = timeout_s
+        self._on_outage = on_outage
+        self._outage_limit = outage_limit
+        self._need = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._lapse: asyncio.TimerHandle | None = None
+        self._failures = 0
+        self._trouble = "TimeoutError"
+        self._refusal: Callable[[], PoolError] | None = None
+        self.problem: str | None = None
+        """Why the limit is not shared at the moment; None while it is."""
+
+    @property
+    def limit(self) -> int:
+        """Calls of this process that may be in flight now."""
+        return self._holding.limit
+
+    @property
+    def in_flight(self) -> int:
+        """Calls of this process in flight now."""
+        return self._holding.in_flight
+
+    @property
+    def waiting(self) -> int:
+        """Calls of this process in line now."""
+        return self._holding.waiting
+
+    async def open(self) -> None:
+        """Ask for the first time, and go on asking."""
+        try:
+            await self._ask()
+        except UnreachableError as error:
+            self._trouble = error.reason
+            self._lose()
+        self._tasks = [
+            asyncio.create_task(self._keep(), name="sfconnect: lease of a shared limit"),
+            asyncio.create_task(self._listen(), name="sfconnect: wakes of a shared limit"),
+        ]
+
+    def try_acquire(self, lane: str) -> bool:
+        """Take a slot that this process has, if one is free."""
+        share = self._shares.get(lane) or self._others
+        if not share.line.try_acquire(lane):
+            return False
+        _note_use(share)
+        return True
+
+    async def acquire(self, lane: str) -> None:
+        """Wait for a slot; cancelling loses none.
+
+        Raises:
+            TooManyRequests: The line is full.
+            PoolTimeout: No slot came free in time.
+            PoolError: Redis is away, and calls are not to go on without it.
+        """
+        if self._refusal is not None:
+            raise self._refusal()
+        share = self._shares.get(lane) or self._others
+        if self._holding.calls_for_more(share, coming=1):
+            self._need.set()  # the task sees it once this call stands in line
+        try:
+            await share.line.acquire(lane)
+        except (PoolTimeout, TooManyRequests) as error:
+            error.hint = f"{self._terms.budget} calls of all processes may be in flight at once."
+            raise
+        finally:
+            self._settle(share)
+        _note_use(share)
+
+    def release(self, lane: str, elapsed_s: float, error: SfConnectError | None) -> None:
+        """Give a slot back: to the next call in line, or to the others."""
+        share = self._shares.get(lane) or self._others
+        share.line.release(lane, elapsed_s, error)
+        self._settle(share)
+
+    def _settle(self, share: Share) -> None:
+        holding = self._holding
+        if holding.gives_back(share) or holding.begins_to_idle(share):
+            self._need.set()
+
+    async def _keep(self) -> None:
+        """Settle with the book whenever there is something to settle."""
+        while True:
+            self._need.clear()
+            if not self._failures and not self._holding.due(self._now()):
+                await self._pause(self._holding.pause_s(self._now()))
+                continue
+            try:
+                await self._ask()
+            except (UnreachableError, ConfigurationError) as error:
+                await self._after_failure(error)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._need.wait()
+        except TimeoutError:
+            pass
+
+    async def _ask(self) -> None:
+        needs, sent_at = self._holding.needs(), self._now()
+        answer = await self._book.ask(self._terms, needs, book=self._holding.book)
+        self._failures = 0
+        self._holding.take(answer, needs, sent_at)
+        if self._lapse is not None:
+            self._lapse.cancel()
+        loop = asyncio.get_running_loop()
+        self._lapse = loop.call_at(self._holding.lapses_at, self._lapsed)
+        if self.problem is not None:
+            self.problem = self._refusal = None
+            self._context.tell_lost(_NAME, self.limit, None)
+
+    async def _after_failure(self, error: UnreachableError | ConfigurationError) -> None:
+        """Wait a little longer each time; not all processes for equally long."""
+        self._failures += 1
+        self._trouble = _reason(error)
+        if self.problem is None and self._now() >= self._holding.lapses_at:
+            self._lose()
+        longest = min(_LONGEST_REPEAT_S, _FIRST_REPEAT_S * 2 ** min(self._failures, 10))
+        await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311  # spreads load, hides nothing
+
+    def _lapsed(self) -> None:
+        """The lease has not been renewed in time."""
+        if self._failures:
+            self._lose()
+            return
+        # Perhaps this process was only too busy. Others may have its slots by now, so nothing
+        # begins until the answer is there, or is late.
+        self._holding.go_alone({})
+        self._wake()
+
+    def _lose(self) -> None:
+        """Redis is away, and the lease has lapsed: go on alone, or stop."""
+        self.problem = self._trouble
+        if self._on_outage == "fail":
+            self._refusal = self._refused
+            self._holding.go_alone({})
+            self._holding.dismiss(self._refused)
+        else:
+            self._holding.go_alone(self._caps())
+        self._context.tell_lost(_NAME, self.limit, self.problem)
+
+    def _caps(self) -> dict[str, int]:
+        # Who has never seen the book knows of no others, and might be one of many.
+        holders = self._holding.holders or self._terms.budget
+        return local_caps(
+            self._terms.budget, self._terms.lanes, holders=holders, limit=self._outage_limit
+        )
+
+    def _refused(self) -> PoolError:
+        message = f"The limit that others share cannot be asked: {self.problem} at Redis."
+        hint = 'Bring the server of redis_url back, or set redis_on_outage = "local".'
+        return PoolError(message, hint=hint)
+
+    async def _listen(self) -> None:
+        """Have the book asked when it has something; without that, it is asked now and then."""
+        while True:
+            try:
+                async with self._book.wakes() as wait:
+                    self._wake()  # what was to be had while nobody listened
+                    while True:
+                        await wait()
+                        self._wake()
+            except UnreachableError:
+                self._wake()  # so that a server that is gone is noticed before the lease ends
+            await asyncio.sleep(_LONGEST_REPEAT_S * random.uniform(0.5, 1))  # noqa: S311  # as above
+
+    def _wake(self) -> None:
+        self._holding.woken = True
+        self._need.set()
+
+    async def aclose(self) -> None:
+        """Give everything back, and send away who waits. Idempotent.
+
+        It ends within three time-outs, whatever the server does. Calls that are in flight still
+        count until the lease ends.
+        """
+        if self._refusal is _closed:
+            return
+        self._refusal = _closed
+        self._holding.go_alone({})
+        self._holding.dismiss(_closed)
+        if self._lapse is not None:
+            self._lapse.cancel()
+        try:
+            await self._end_tasks()
+            if self.problem is None and self._holding.book != NEW:
+                await self._leave()
+        finally:
+            await self._book.aclose()
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._timeout_s)
+
+    async def _leave(self) -> None:
+        try:
+            needs = self._holding.needs()
+            await self._book.ask(self._terms, needs, book=self._holding.book, leaving=True)
+        except (UnreachableError, ConfigurationError):
+            pass  # the lease ends by itself
+
+
+def _line(context: LimiterContext) -> FixedLimiter:
+    line = FixedLimiter(1, max_waiting=context.max_waiting, wait_s=context.wait_s)
+    line.resize(0)
+    return line
+
+
+def _note_use(share: Share) -> None:
+    share.peak = max(share.peak, share.line.in_flight)
+
+
+def _reason(error: UnreachableError | ConfigurationError) -> str:
+    return error.reason if isinstance(error, UnreachableError) else type(error).__name__
+
+
+def _closed() -> PoolClosed:
+    return PoolClosed("The limiter is closed.")

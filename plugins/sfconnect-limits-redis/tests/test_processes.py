@@ -1,0 +1,205 @@
+"""Several processes: together they stay within the budget, whoever dies, server included."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BUDGET = 10
+LEASE_S = 2.0
+WORKER = Path(__file__).with_name("worker.py")
+
+pytestmark = pytest.mark.timeout(60)
+
+
+class Worker:
+    """A process of the test's own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def report(self) -> dict[str, Any]:
+        """Wait for its end, and what it has to say."""
+        async with asyncio.timeout(45):
+            said, _ = await self._process.communicate()
+        assert self._process.returncode == 0
+        found: dict[str, Any] = json.loads(said)
+        return found
+
+    async def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+
+
+Employ = Callable[..., Any]
+
+
+@pytest.fixture
+async def employ(api: Any) -> AsyncIterator[Employ]:
+    """Start workers; those that a test leaves running are killed."""
+    hired: list[Worker] = []
+
+    async def start(name: str, url: str, calls: int, **options: object) -> Worker:
+        given = {
+            "redis_url": url,
+            "redis_budget": BUDGET,
+            "redis_limit_name": "test",
+            "redis_lease_s": LEASE_S,
+            "redis_timeout_s": 0.3,
+            **options,
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(WORKER),
+            name,
+            api.url,
+            str(calls),
+            json.dumps(given),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        hired.append(Worker(process))
+        return hired[-1]
+
+    yield start
+    for worker in hired:
+        await worker.kill()
+
+
+async def test_four_processes_stay_within_one_budget_and_share_it(
+    api: Any, employ: Employ, url: str
+) -> None:
+    workers = [await employ(name, url, 400) for name in "abcd"]
+
+    reports = [await worker.report() for worker in workers]
+
+    assert [report["outcomes"] for report in reports] == [{"done": 400}] * 4
+    assert BUDGET - 2 <= api.most <= BUDGET
+    # While all four have calls, none has much more than its quarter of them.
+    first = {name: api.callers.index(name) for name in "abcd"}
+    last = {name: len(api.callers) - api.callers[::-1].index(name) for name in "abcd"}
+    together = api.callers[max(first.values()) : min(last.values())]
+    if len(together) > 200:
+        assert max(map(together.count, "abcd")) < 0.5 * len(together)
+
+
+async def test_a_budget_smaller_than_the_processes_goes_round(
+    api: Any, employ: Employ, url: str
+) -> None:
+    workers = [await employ(name, url, 5000, redis_budget=2, redis_lease_s=10) for name in "abcd"]
+
+    for name in "abcd":
+        await api.until_served(30, name)
+
+    assert api.most == 2
+    for worker in workers:
+        await worker.kill()
+
+
+async def test_the_slots_of_a_killed_process_come_back_after_its_lease(
+    api: Any, employ: Employ, url: str
+) -> None:
+    doomed = await employ("doomed", url, 5000)
+    await api.until_served(20, "doomed")
+    heir = await employ("heir", url, 5000)
+    await api.until_served(20, "heir")
+
+    await doomed.kill()
+    await asyncio.sleep(0.1)  # its last calls end on the server
+    api.most = 0
+    # What the dead one held is not used before its lease ends, and is used then.
+    await api.until_served(len(api.callers) + 30)
+    before = api.most
+    async with asyncio.timeout(10):
+        while api.most < BUDGET:  # noqa: ASYNC110  # of another process
+            await asyncio.sleep(0.02)
+
+    assert before < BUDGET
+    assert api.most == BUDGET
+    await heir.kill()
+
+
+async def test_a_server_that_is_restarted_and_forgets_changes_nothing(
+    api: Any, employ: Employ, serve: Callable[..., Any]
+) -> None:
+    server = serve()
+    workers = [await employ(name, server.url, 1000) for name in "abcd"]
+    for name in "abcd":
+        await api.until_served(20, name)
+
+    server.stop()
+    await asyncio.sleep(0.1)  # shorter than a lease
+    server.start()
+    reports = [await worker.report() for worker in workers]
+
+    assert [report["outcomes"] for report in reports] == [{"done": 1000}] * 4
+    assert [report["lost"] for report in reports] == [[]] * 4
+    assert api.most <= BUDGET
+
+
+async def test_without_a_server_each_goes_on_with_its_part_until_it_is_back(
+    api: Any, employ: Employ, serve: Callable[..., Any]
+) -> None:
+    server = serve()
+    workers = [await employ(name, server.url, 2000) for name in "abcd"]
+    for name in "abcd":
+        await api.until_served(20, name)
+
+    server.stop()
+    await asyncio.sleep(1.5 * LEASE_S)  # longer than a lease
+    assert api.in_flight > 0
+    api.callers.clear()
+    for name in "abcd":
+        await api.until_served(20, name)
+    server.start()
+    reports = [await worker.report() for worker in workers]
+
+    assert [report["outcomes"] for report in reports] == [{"done": 2000}] * 4
+    assert [report["lost"] for report in reports] == [["ConnectionError", None]] * 4
+    assert api.most <= BUDGET
+
+
+async def test_a_server_that_hangs_is_as_good_as_none(
+    api: Any, employ: Employ, serve: Callable[..., Any]
+) -> None:
+    server = serve()
+    workers = [await employ(name, server.url, 1500) for name in "abcd"]
+    for name in "abcd":
+        await api.until_served(20, name)
+
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(1.5 * LEASE_S)
+        api.callers.clear()
+        for name in "abcd":
+            await api.until_served(20, name)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    reports = [await worker.report() for worker in workers]
+
+    assert [report["outcomes"] for report in reports] == [{"done": 1500}] * 4
+    assert [report["lost"] for report in reports] == [["TimeoutError", None]] * 4
+    assert api.most <= BUDGET
+
+
+async def test_without_a_server_calls_fail_where_they_are_told_to(
+    api: Any, employ: Employ, serve: Callable[..., Any]
+) -> None:
+    server = serve()
+    worker = await employ("a", server.url, 5000, redis_on_outage="fail")
+    await api.until_served(50, "a")
+
+    server.stop()
+    report = await worker.report()
+
+    assert set(report["outcomes"]) == {"done", "PoolError"}
+    assert sum(report["outcomes"].values()) == 5000
+    assert report["lost"] == ["ConnectionError"]
