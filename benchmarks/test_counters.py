@@ -35,8 +35,8 @@ async def test_method_gives_for_bare_aiohttp_what_is_known_of_it(bare_counts: Co
     assert bare_counts.own_calls == 0
 
 
-async def test_a_warm_get_takes_at_most_330_python_calls(own_counts: Counts) -> None:
-    assert own_counts.python_calls <= 330
+async def test_a_warm_get_takes_at_most_230_python_calls(own_counts: Counts) -> None:
+    assert own_counts.python_calls <= 230
 
 
 async def test_a_request_crosses_at_most_8_own_frames_to_the_socket(own_counts: Counts) -> None:

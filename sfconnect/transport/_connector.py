@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from socket import AF_INET
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+
+from sfconnect.transport._read_limit import PatientHandler
 
 if TYPE_CHECKING:
     import socket
@@ -75,6 +78,8 @@ class ClosableConnector(aiohttp.TCPConnector):
 
     def __init__(self, *, counts: ConnectionCounts, **options: Any) -> None:
         super().__init__(**options)
+        factory: Any = partial(PatientHandler, self._loop)
+        self._factory = factory
         self._counts = counts
         self._being_made: set[asyncio.Timeout] = set()
 

@@ -214,8 +214,13 @@ class ConnectionPool:
         if not self._slots.try_acquire():
             await self._wait_for_slot()
         try:
-            async with self._start(request) as answer:
+            if request.content is None:
+                # Reading releases the connection at its end, and gives it up if it fails.
+                answer = await self._start(request)
                 content = await answer.read()
+            else:
+                async with self._start(request) as answer:
+                    content = await answer.read()
             if "Content-Encoding" in answer.headers:
                 content = await inflated(content, answer.headers["Content-Encoding"])
         except _FAILURES as error:
