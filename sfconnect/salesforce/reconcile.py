@@ -1,0 +1,125 @@
+"""Find out what became of a create whose answer was lost, by a field that is unique."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sfconnect.errors import ConfigurationError
+from sfconnect.messages import JSON_ERRORS, Request
+from sfconnect.policy import DidNotHappen, Happened, StillUnknown, check_number
+from sfconnect.soql.quoting import quote
+
+if TYPE_CHECKING:
+    from sfconnect.call import Sender
+    from sfconnect.errors import OutcomeUnknownError
+    from sfconnect.policy import Reconciled
+
+_CREATE = re.compile(r"(/services/data/v\d+\.0)/sobjects/(\w+)/?")
+_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileByField:
+    """A ``reconcile`` hook that looks for the record that a create may have made.
+
+    ``field`` is a field that the org declares *unique*; a mapping names one per object. The hook
+    queries for the value that the create would have written. If the record is there, and was made
+    since the call began, the create returns its id. If it is not, the create is sent again; should
+    the first one still be at work, the org refuses the slower of the two, and the hook finds the
+    record then. So there is one record in the end, or none and an error.
+
+    It answers for creates of single records (``sf.sobject(…).create``) that write the field. All
+    else stays unknown, as does a value that several records have.
+
+    Without a unique field this would create twice: do not use it with one that merely tends to
+    differ.
+
+    Args:
+        field: Name of the unique field, or ``{object: field}``.
+        clock_skew_s: How far this machine's clock may differ from the org's; a record that is
+            older than the call by more than that is another's.
+    """
+
+    field: str | Mapping[str, str]
+    clock_skew_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        for name in (self.field,) if isinstance(self.field, str) else self.field.values():
+            if _NAME.fullmatch(name) is None:
+                message = f"ReconcileByField.field cannot be {name!r}."
+                raise ConfigurationError(message, hint="Give the API name of a field.")
+        fix = "Give seconds, 0 or more."
+        check_number("ReconcileByField.clock_skew_s", self.clock_skew_s, least=0, fix=fix)
+
+    async def __call__(self, unknown: OutcomeUnknownError, sender: Sender, /) -> Reconciled:
+        """Look for the record."""
+        create = self._create_of(unknown)
+        if isinstance(create, StillUnknown):
+            return create
+        rows = (await sender.execute(create.query())).json()["records"]
+        began = unknown.attempts[0].began if unknown.attempts else None
+        return create.judged(rows, since=None if began is None else began - self.clock_skew_s)
+
+    def _create_of(self, unknown: OutcomeUnknownError) -> _Create | StillUnknown:
+        request = unknown.request
+        if not isinstance(request, Request) or not isinstance(request.content, bytes):
+            return StillUnknown("the request's body is not there any more")
+        where = _CREATE.fullmatch(request.path)
+        if request.method != "POST" or where is None:
+            return StillUnknown("it is not the create of a single record")
+        field = self.field if isinstance(self.field, str) else self.field.get(where[2])
+        value = None if field is None else _value_of(request.content, field)
+        if field is None or value is None:
+            return StillUnknown("the record has no value in a field that is known to be unique")
+        return _Create(where[1], where[2], field, value)
+
+
+def _value_of(content: bytes, field: str) -> str | int | None:
+    try:
+        body = msgspec.json.decode(content)
+    except JSON_ERRORS:
+        return None
+    values = body if isinstance(body, dict) else {}
+    found = next((value for name, value in values.items() if name.lower() == field.lower()), None)
+    usable = isinstance(found, str | int) and not isinstance(found, bool) and found != ""
+    return found if usable else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Create:
+    """A create as it was sent, by what tells its record from all others."""
+
+    base: str
+    name: str
+    field: str
+    value: str | int
+
+    def query(self) -> Request:
+        # Two rows tell as much as any number: that the field is not unique.
+        where = f"{self.field} = {quote(self.value)}"
+        soql = f"SELECT Id, CreatedDate, {self.field} FROM {self.name} WHERE {where} LIMIT 2"  # noqa: S608  # SOQL; the names are API names, and the value is quoted
+        return Request("GET", f"{self.base}/query", params={"q": soql}, surface="query")
+
+    def judged(self, rows: list[dict[str, Any]], *, since: float | None) -> Reconciled:
+        # SOQL compares texts without regard to case, and the org stores them without outer spaces.
+        same = [row for row in rows if self._is_same(row)]
+        if len(same) > 1:
+            return StillUnknown(f"several records have the value, so {self.field} is not unique")
+        if not same or (since is not None and _created(same[0]) < since):
+            # In a record from before the call the value was taken: the create cannot have worked.
+            return DidNotHappen()
+        return Happened({"id": same[0]["Id"], "success": True, "errors": []})
+
+    def _is_same(self, row: dict[str, Any]) -> bool:
+        found = next(value for name, value in row.items() if name.lower() == self.field.lower())
+        return found == self.value or str(found).strip() == str(self.value).strip()
+
+
+def _created(row: dict[str, Any]) -> float:
+    return datetime.fromisoformat(row["CreatedDate"]).timestamp()

@@ -1,0 +1,166 @@
+"""What became of a create whose answer was lost, by a field that is unique."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sfconnect.errors import (
+    ConfigurationError,
+    ConnectError,
+    FailedAttempt,
+    OutcomeUnknownError,
+    SfConnectError,
+)
+from sfconnect.messages import Request
+from sfconnect.policy import DidNotHappen, Happened, Reconciled, StillUnknown
+from sfconnect.salesforce.reconcile import ReconcileByField
+from sfconnect.salesforce.rest import SObject
+from tests.unit.salesforce.canned import CannedSender, page
+
+BEGAN = 1_700_000_000.0  # 2023-11-14T22:13:20Z
+HOOK = ReconcileByField("Ext_Id__c")
+CREATE = (
+    SObject(CannedSender(), "68.0", "Account").create({"Name": "A", "Ext_Id__c": "k'1"}).request
+)
+
+
+def row(value: object = "k'1", created: str = "2023-11-14T22:13:21.000+0000") -> dict[str, Any]:
+    return {"Id": "001", "CreatedDate": created, "Ext_Id__c": value}
+
+
+def unknown(request: Request | None = CREATE, began: float | None = BEGAN) -> OutcomeUnknownError:
+    error = OutcomeUnknownError("It may have happened.", request=request)
+    error.attempts = (FailedAttempt(1, BEGAN + 1, "ConnectionLostError", None, began=began),)
+    return error
+
+
+async def asked(
+    *rows: dict[str, Any], hook: ReconcileByField = HOOK, **facts: Any
+) -> tuple[Reconciled, CannedSender]:
+    sender = CannedSender(page(list(rows)))
+    return await hook(unknown(**facts), sender), sender
+
+
+async def test_a_record_that_is_there_is_the_one_that_was_created() -> None:
+    found, sender = await asked(row())
+
+    assert found == Happened({"id": "001", "success": True, "errors": []})
+    (query,) = sender.requests
+    assert (query.method, query.path) == ("GET", "/services/data/v68.0/query")
+    assert query.params == {
+        "q": "SELECT Id, CreatedDate, Ext_Id__c FROM Account WHERE Ext_Id__c = 'k\\'1' LIMIT 2"
+    }
+
+
+async def test_a_record_that_is_not_there_was_not_created() -> None:
+    found, _ = await asked()
+
+    assert found == DidNotHappen()
+
+
+async def test_several_records_of_one_value_tell_nothing() -> None:
+    found, _ = await asked(row(), row())
+
+    assert found == StillUnknown("several records have the value, so Ext_Id__c is not unique")
+
+
+@pytest.mark.parametrize(
+    ("created", "happened"),
+    [
+        ("2023-11-14T22:13:20.000+0000", True),
+        ("2023-11-14T22:08:20.000+0000", True),
+        ("2023-11-14T22:08:19.000+0000", False),
+        ("2020-01-01T00:00:00.000+0000", False),
+    ],
+)
+async def test_a_record_from_before_the_call_is_anothers(created: str, happened: bool) -> None:
+    found, _ = await asked(row(created=created))
+
+    assert isinstance(found, Happened if happened else DidNotHappen)
+
+
+async def test_without_a_time_any_record_will_do() -> None:
+    found, _ = await asked(row(created="2000-01-01T00:00:00.000+0000"), began=None)
+
+    assert isinstance(found, Happened)
+
+
+async def test_a_record_whose_value_only_looks_alike_is_anothers() -> None:
+    found, _ = await asked(row("K'1"))
+
+    assert found == DidNotHappen()
+
+
+async def test_spaces_that_the_org_cuts_off_make_no_difference() -> None:
+    create = replace(CREATE, content=b'{"Ext_Id__c": " k1 "}')
+
+    found, _ = await asked(row("k1"), request=create)
+
+    assert isinstance(found, Happened)
+
+
+async def test_numbers_are_compared_as_numbers() -> None:
+    create = replace(CREATE, content=b'{"ext_id__C": 7}')
+
+    found, sender = await asked(row(7.0), request=create)
+
+    assert isinstance(found, Happened)
+    assert "WHERE Ext_Id__c = 7 LIMIT 2" in str(sender.requests[0].params)
+
+
+async def test_each_object_may_have_a_field_of_its_own() -> None:
+    hook = ReconcileByField({"Account": "Ext_Id__c", "Contact": "Key__c"})
+    contact = replace(CREATE, path="/services/data/v68.0/sobjects/Contact")
+
+    found, _ = await asked(row(), hook=hook)
+    other, _ = await asked(row(), hook=hook, request=contact)
+
+    assert isinstance(found, Happened)
+    assert isinstance(other, StillUnknown)
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (None, "not there any more"),
+        (replace(CREATE, content=None), "not there any more"),
+        (replace(CREATE, method="PATCH"), "not the create"),
+        (replace(CREATE, path="/services/data/v68.0/composite"), "not the create"),
+        (replace(CREATE, path="/services/data/v68.0/sobjects/Account/001"), "not the create"),
+        (replace(CREATE, content=b'{"Name": "A"}'), "no value"),
+        (replace(CREATE, content=b'{"Ext_Id__c": null}'), "no value"),
+        (replace(CREATE, content=b'{"Ext_Id__c": ""}'), "no value"),
+        (replace(CREATE, content=b'{"Ext_Id__c": true}'), "no value"),
+        (replace(CREATE, content=b'{"Ext_Id__c": {"a": 1}}'), "no value"),
+        (replace(CREATE, content=b"[1]"), "no value"),
+        (replace(CREATE, content=b"{cut"), "no value"),
+    ],
+    ids=range(12),
+)
+async def test_what_it_cannot_know_stays_unknown_and_asks_nothing(
+    request_: Request | None, why: str
+) -> None:
+    found, sender = await asked(request=request_)
+
+    assert isinstance(found, StillUnknown)
+    assert why in found.why
+    assert sender.requests == []
+
+
+async def test_a_query_that_fails_is_the_callers_to_hear_of() -> None:
+    with pytest.raises(SfConnectError):
+        await HOOK(unknown(), CannedSender(ConnectError("No.")))
+
+
+def test_the_skew_is_a_number_of_seconds() -> None:
+    with pytest.raises(ConfigurationError, match="clock_skew_s cannot be -1"):
+        ReconcileByField("Ext_Id__c", clock_skew_s=-1)
+
+
+@pytest.mark.parametrize("field", ["Ext Id", "A = 'x' OR Name", "", {"Account": "1x"}])
+def test_the_field_is_an_api_name(field: str | dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"ReconcileByField\.field cannot be"):
+        ReconcileByField(field)
