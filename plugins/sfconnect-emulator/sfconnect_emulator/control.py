@@ -112,13 +112,17 @@ class Control:
         return self._instance.apps.add(app)
 
     def change_app(self, client_id: str, changes: Mapping[str, object]) -> ConnectedApp:
-        """Change policies of an app.
+        """Change policies of an app. Another secret ends all tokens of the app, as on the platform.
 
         Raises:
             KeyError: no such app.
             ValueError: an unknown policy or a value of the wrong kind.
         """
-        return self._instance.apps.change(client_id, changes)
+        before = {app.client_id: app.client_secret for app in self._instance.apps}
+        app = self._instance.apps.change(client_id, changes)
+        if app.client_secret != before[client_id]:
+            self._instance.tokens.revoke_app(client_id)
+        return app
 
     def authorize(self, url: str, *, username: str | None = None, allow: bool = True) -> str:
         """Log in and decide at an authorization URL, as a user without a browser.
@@ -205,14 +209,18 @@ class Control:
         return self._instance.apps.org
 
     def change_org(self, changes: Mapping[str, object]) -> OrgPolicies:
-        """Change policies of the org by name.
+        """Change policies of the org by name. The sessions of users who are frozen now end.
 
         Raises:
             ValueError: an unknown policy or a value of the wrong kind.
         """
-        apps = self._instance.apps
-        apps.org = apps.org.changed(changes)
-        return apps.org
+        instance = self._instance
+        org = instance.apps.org = instance.apps.org.changed(changes)
+        for username in org.frozen_users:
+            user = instance.directory.by_username(username)
+            if user is not None:
+                instance.tokens.revoke_user(user.user_id)
+        return org
 
     def statistics(self) -> dict[str, object]:
         """Counts of requests, logins, rows and faults since the start or the last reset."""

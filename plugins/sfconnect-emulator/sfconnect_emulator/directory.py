@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sfconnect_emulator.data.ids import normalize
 from sfconnect_emulator.data.store import Store
+from sfconnect_emulator.oauth.apps import AppRegistry
 from sfconnect_emulator.oauth.people import Person
 
 _USER = "User"
@@ -12,8 +13,9 @@ _USER = "User"
 class StoredUsers:
     """Look users up in the rows of the org."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, apps: AppRegistry) -> None:
         self._store = store
+        self._apps = apps
 
     @property
     def org_id(self) -> str:
@@ -36,6 +38,7 @@ class StoredUsers:
         def text(field: str) -> str:
             return str(row.get(field) or "")
 
+        profile = self._store.row("Profile", text("ProfileId")) or {}
         return Person(
             user_id=text("Id"),
             username=text("Username"),
@@ -49,4 +52,6 @@ class StoredUsers:
             language=text("LanguageLocaleKey"),
             is_active=bool(row.get("IsActive")),
             last_modified=text("LastModifiedDate"),
+            profile=str(profile.get("Name") or ""),
+            is_frozen=text("Username").lower() in self._apps.org.frozen_users,
         )

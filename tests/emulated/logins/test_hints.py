@@ -34,6 +34,14 @@ def policy(**changes: Any) -> Callable[[Emulator], object]:
     return lambda org: org.control.change_app(org.client_id, changes)
 
 
+def of_org(**changes: Any) -> Callable[[Emulator], object]:
+    return lambda org: org.control.change_org(changes)
+
+
+def freeze(org: Emulator) -> None:
+    org.control.change_org({"frozen_users": [org.username]})
+
+
 def nothing(_org: Emulator) -> None:
     return None
 
@@ -107,9 +115,12 @@ PROVOKED: list[tuple[str, Callable[[Emulator], object], Login, str]] = [
         client,
         "Leave scope",
     ),
-    ("app-not-installed", answering("OAUTH_EC_APP_NOT_FOUND", "not installed"), client, "Install"),
-    ("inactive-org", answering("inactive_org", "organization is locked"), client, "unlock"),
-    ("ip-restricted", answering("invalid_grant", "ip restricted"), client, "Login IP Ranges"),
+    ("app-not-installed", policy(installed=False), client, "Install"),
+    ("inactive-org", of_org(active=False), client, "unlock"),
+    ("ip-restricted", of_org(login_ip_ranges=["192.0.2.0/24"]), client, "Login IP Ranges"),
+    ("ip-restricted", policy(ip_ranges=["192.0.2.0/24"]), client, "relax IP"),
+    ("user-not-approved", policy(profiles=["Nobody's"]), bearer, "permission set"),
+    ("inactive-user", freeze, bearer, "unfreeze"),
     ("org-gone", answering("invalid_grant", "Data Not Available"), refresher, "new org"),
     ("unknown-user", answering("invalid_grant", "user not found"), bearer, "sandbox's name"),
     (

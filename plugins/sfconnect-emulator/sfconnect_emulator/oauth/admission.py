@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from sfconnect_emulator.clock import Clock
 from sfconnect_emulator.oauth.approvals import Approvals
-from sfconnect_emulator.oauth.apps import AppRegistry, ConnectedApp
+from sfconnect_emulator.oauth.apps import AppRegistry, ConnectedApp, IpRelaxation
 from sfconnect_emulator.oauth.errors import (
     access_denied,
     inactive_org,
     inactive_user,
     invalid_grant,
+    ip_restricted,
 )
 from sfconnect_emulator.oauth.people import Directory, Person
 from sfconnect_emulator.oauth.signing import OrgSigner
@@ -73,9 +74,10 @@ class Admission:
         Raises:
             OAuthError: an inactive user, or one whom no admin has approved where this is needed.
         """
-        if not user.is_active:
+        if not user.may_log_in:
             raise inactive_user()
-        if app.admin_approval and not app.approves(user.username):
+        held = self._apps.org.permission_sets_of(user.username)
+        if app.admin_approval and not app.approves(user, held):
             raise access_denied()
 
     def needs_consent(self, app: ConnectedApp, user: Person, scopes: frozenset[str]) -> bool:
@@ -92,17 +94,22 @@ class Admission:
         scope: str,
         family: str | None = None,
         refresh_token: str | None = None,
+        *,
+        is_refresh: bool = False,
     ) -> Granted:
         """Open a session; this is a login of the user and counts as one.
 
         Raises:
-            OAuthError: the org is inactive, the caller is outside the app's ranges, or the user has
-                logged in too often within an hour.
+            OAuthError: the org is inactive or lets in approved apps only, the caller is outside the
+                ranges, or the user has logged in too often within an hour.
         """
-        if not self._apps.org.active:
+        org = self._apps.org
+        if not org.active:
             raise inactive_org()
-        if app.ip_ranges and not self._apps.org.is_called_from(app.ip_ranges):
-            raise invalid_grant("ip restricted")
+        any_client = user.username.lower() in org.users_with_any_api_client
+        if org.api_access_control and not app.admin_approval and not any_client:
+            raise access_denied()
+        self._check_address(app, is_refresh=is_refresh)
         self._count_login(user)
         session = self._tokens.open(
             *(app.client_id, user.user_id, user.username, scope, family),
@@ -132,10 +139,14 @@ class Admission:
         """Open a session for a login that no app stands behind.
 
         Raises:
-            OAuthError: the org is inactive, or the user has logged in too often within an hour.
+            OAuthError: the org is inactive, the caller is outside its ranges, or the user has
+                logged in too often within an hour.
         """
-        if not self._apps.org.active:
+        org = self._apps.org
+        if not org.active:
             raise inactive_org()
+        if org.login_ip_ranges and not org.is_called_from(org.login_ip_ranges):
+            raise ip_restricted()
         self._count_login(user)
         return self._tokens.open("", user.user_id, user.username, scope)
 
@@ -158,6 +169,13 @@ class Admission:
             return granted
         made = self._signer.id_token(session.client_id, session.user_id, session.token, nonce)
         return replace(granted, id_token=made)
+
+    def _check_address(self, app: ConnectedApp, *, is_refresh: bool) -> None:
+        relaxed = {IpRelaxation.RELAX, *([IpRelaxation.RELAX_FOR_REFRESH] if is_refresh else [])}
+        org = self._apps.org
+        ranges = () if app.ip_relaxation in relaxed else (app.ip_ranges, org.login_ip_ranges)
+        if any(one and not org.is_called_from(one) for one in ranges):
+            raise ip_restricted()
 
     def _has_approved(self, app: ConnectedApp, user: Person) -> bool:
         return app.names(user.username) or self.approvals.exists(app.client_id, user.user_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from ipaddress import ip_network
 
 import msgspec
@@ -11,6 +12,8 @@ from msgspec import UNSET, UnsetType
 
 from sfconnect_emulator.oauth.errors import app_not_installed
 from sfconnect_emulator.oauth.org_policies import OrgPolicies
+from sfconnect_emulator.oauth.people import Person
+from sfconnect_emulator.oauth.tokens import RefreshGrant
 
 CLIENT_CREDENTIALS = "client_credentials"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -33,6 +36,16 @@ CALLBACKS = tuple(
     for port in CALLBACK_PORTS
     for host in ("localhost", "127.0.0.1")
 )
+
+
+class IpRelaxation(StrEnum):
+    """What becomes of IP ranges when this app logs in."""
+
+    ENFORCE = "enforce"
+    RELAX_FOR_REFRESH = "relax-for-refresh"
+    RELAX = "relax"
+
+
 _ALIASES = {"offline_access": "refresh_token"}
 
 
@@ -40,14 +53,16 @@ _ALIASES = {"offline_access": "refresh_token"}
 class ConnectedApp:
     """One app with its policies; change a policy by replacing the value in the registry.
 
-    With ``admin_approval`` only ``approved_users`` may use the app, unasked; None approves
-    everybody. Without it users authorize the app themselves, on the consent page, and
-    ``approved_users`` are those who have done so already. ``max_assertion_s`` bounds how far ahead
-    an assertion may expire; None lifts the bound. ``require_secret`` is about the exchange of
+    With ``admin_approval`` only ``approved_users`` may use the app, unasked, and those who have one
+    of the ``profiles`` or ``permission_sets``, by name; None for the users and nothing for the
+    others approves everybody. Without it users authorize the app themselves, on the consent page,
+    and ``approved_users`` are those who have done so already. ``max_assertion_s`` bounds how far
+    ahead an assertion may expire; None lifts the bound. ``require_secret`` is about the exchange of
     authorization codes. Refresh tokens end ``refresh_token_idle_s`` after their last use, or
     ``refresh_token_life_s`` after the approval; None means not at all, 0 at once. While a secret is
     rotated ``client_secret_next`` is good too. Callers outside ``ip_ranges`` get no tokens, unless
-    there are no ranges. An app that is not ``propagated`` is not known yet.
+    there are no ranges; ``ip_relaxation`` relaxes these and the org's own. An app that is not
+    ``propagated`` is not known yet.
     """
 
     client_id: str
@@ -58,6 +73,8 @@ class ConnectedApp:
     scopes: tuple[str, ...] = ("api", "cdp_query_api", "openid", "refresh_token", "web")
     flows: frozenset[str] = ALL_FLOWS
     approved_users: frozenset[str] | None = None
+    profiles: frozenset[str] = frozenset()
+    permission_sets: frozenset[str] = frozenset()
     admin_approval: bool = True
     rotate_refresh_tokens: bool = False
     require_secret_for_refresh: bool = False
@@ -72,17 +89,36 @@ class ConnectedApp:
     jwt_access_token_life_s: int = 1800
     client_secret_next: str | None = field(default=None, repr=False)
     ip_ranges: tuple[str, ...] = ()
+    ip_relaxation: IpRelaxation = IpRelaxation.ENFORCE
     installed: bool = True
     propagated: bool = True
     introspects_all: bool = False
 
-    def approves(self, username: str) -> bool:
-        """Whether an admin has let this user in."""
-        return self.approved_users is None or self.names(username)
+    def approves(self, user: Person, permission_sets: frozenset[str]) -> bool:
+        """Whether an admin has let in this user, who is assigned to these permission sets."""
+        if self.approved_users is None and not self.profiles and not self.permission_sets:
+            return True
+        return (
+            self.names(user.username)
+            or user.profile in self.profiles
+            or not self.permission_sets.isdisjoint(permission_sets)
+        )
 
     def names(self, username: str) -> bool:
         """Whether the user is one of those whom the policy names."""
         return self.approved_users is not None and username.lower() in self.approved_users
+
+    def end_of(self, grant: RefreshGrant) -> float | None:
+        """When a refresh token of the app ends if it is not used again; None means never."""
+        ends = [
+            since + seconds
+            for since, seconds in (
+                (grant.last_used, self.refresh_token_idle_s),
+                (grant.approved_at, self.refresh_token_life_s),
+            )
+            if seconds is not None
+        ]
+        return min(ends, default=None)
 
     def granted_scope(self, asked: str | None) -> str | None:
         """What a user is asked to approve: all scopes of the app, or those that it wants now.
@@ -162,6 +198,8 @@ class _Policies(msgspec.Struct, forbid_unknown_fields=True):
     scopes: tuple[str, ...] | UnsetType = UNSET
     flows: frozenset[str] | UnsetType = UNSET
     approved_users: frozenset[str] | UnsetType | None = UNSET
+    profiles: frozenset[str] | UnsetType = UNSET
+    permission_sets: frozenset[str] | UnsetType = UNSET
     admin_approval: bool | UnsetType = UNSET
     rotate_refresh_tokens: bool | UnsetType = UNSET
     require_secret_for_refresh: bool | UnsetType = UNSET
@@ -173,6 +211,7 @@ class _Policies(msgspec.Struct, forbid_unknown_fields=True):
     jwt_access_token_life_s: int | UnsetType = UNSET
     client_secret_next: str | UnsetType | None = UNSET
     ip_ranges: tuple[str, ...] | UnsetType = UNSET
+    ip_relaxation: IpRelaxation | UnsetType = UNSET
     installed: bool | UnsetType = UNSET
     propagated: bool | UnsetType = UNSET
     introspects_all: bool | UnsetType = UNSET

@@ -82,6 +82,11 @@ def app_not_installed() -> OAuthError:
     return OAuthError("OAUTH_EC_APP_NOT_FOUND", words)
 
 
+def ip_restricted() -> OAuthError:
+    """The caller is outside the ranges of the app or of the user's profile."""
+    return invalid_grant("ip restricted")
+
+
 def inactive_org() -> OAuthError:
     """The org is locked, or a scratch org that has ended."""
     return OAuthError("inactive_org", "inactive organization")

@@ -32,7 +32,7 @@ class FrontDoor:
         if browser is None or browser.user_id is None:
             return None
         user = self._state.directory.by_id(browser.user_id)
-        return user if user is not None and user.is_active else None
+        return user if user is not None and user.may_log_in else None
 
     def submitting_browser(self, request: Request) -> BrowserSession | None:
         """The browser that sends a form, if it is one of the forms that were shown to it."""

@@ -13,6 +13,7 @@ from sfconnect_emulator.oauth.errors import (
     OAuthError,
     invalid_grant,
     invalid_request,
+    ip_restricted,
     unsupported_grant,
 )
 from sfconnect_emulator.oauth.refresh_flow import RefreshFlow
@@ -81,7 +82,7 @@ class Grants:
         check_own_domain(request)
         app = with_flow(request.client.proven_app(self._apps), flows.CLIENT_CREDENTIALS)
         user = self._directory.by_username(app.run_as or "")
-        if user is None or not user.is_active:
+        if user is None or not user.may_log_in:
             raise invalid_grant("no client credentials user enabled")
         scopes = [scope for scope in app.scopes if scope not in _USER_SCOPES]
         if not scopes:
@@ -120,11 +121,18 @@ class Grants:
     def _password(self, request: TokenRequest) -> Granted:
         app = with_flow(request.client.proven_app(self._apps), flows.PASSWORD)
         given = request.form.get("username", ""), request.form.get("password", "")
-        user = self._accounts.person_by_api(*given)
+        org = self._apps.org
+        trusted = org.is_called_from(org.trusted_ip_ranges)
+        user = self._accounts.person_by_api(*given, trusted=trusted)
         if user is None:
             raise invalid_grant("authentication failure")
         self._admission.check_pre_authorized(app, user)
-        return self._admission.open(app, user, " ".join(app.scopes))
+        try:
+            return self._admission.open(app, user, " ".join(app.scopes))
+        except OAuthError as error:
+            # This flow tells of no address that it was.
+            restricted = error.description == ip_restricted().description
+            raise invalid_grant("authentication failure") if restricted else error from None
 
 
 def _with_validator(error: OAuthError, request: TokenRequest) -> OAuthError:

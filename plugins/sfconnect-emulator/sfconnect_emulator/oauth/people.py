@@ -22,6 +22,13 @@ class Person:
     language: str = "en_US"
     is_active: bool = True
     last_modified: str = ""
+    profile: str = ""
+    is_frozen: bool = False
+
+    @property
+    def may_log_in(self) -> bool:
+        """Whether the user is neither deactivated nor frozen."""
+        return self.is_active and not self.is_frozen
 
 
 class Directory(Protocol):

@@ -40,7 +40,7 @@ class RefreshFlow:
         grant = self._grant(app, token)
         user = self._user(grant)
         admission = self._state.admission
-        granted = admission.open(app, user, grant.scope, family=grant.family)
+        granted = admission.open(app, user, grant.scope, family=grant.family, is_refresh=True)
         granted = admission.with_id_token(granted)
         fresh = self._state.tokens.rotate(grant) if app.rotate_refresh_tokens else None
         self._state.tokens.begin(token)
@@ -57,19 +57,15 @@ class RefreshFlow:
 
     def _grant(self, app: ConnectedApp, token: str) -> RefreshGrant:
         grant = self._state.tokens.refresh_grant(token)
-        if grant is None or grant.client_id != app.client_id or self._has_ended(app, grant):
+        ends_at = None if grant is None else app.end_of(grant)
+        now = self._state.clock.time()
+        has_ended = ends_at is not None and ends_at <= now
+        if grant is None or grant.client_id != app.client_id or has_ended:
             raise invalid_grant("expired access/refresh token")
         return grant
 
-    def _has_ended(self, app: ConnectedApp, grant: RefreshGrant) -> bool:
-        now = self._state.clock.time()
-        idle, life = app.refresh_token_idle_s, app.refresh_token_life_s
-        return (idle is not None and now - grant.last_used >= idle) or (
-            life is not None and now - grant.approved_at >= life
-        )
-
     def _user(self, grant: RefreshGrant) -> Person:
         user = self._state.directory.by_id(grant.user_id)
-        if user is None or not user.is_active:
+        if user is None or not user.may_log_in:
             raise inactive_user()
         return user

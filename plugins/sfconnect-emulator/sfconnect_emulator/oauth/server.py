@@ -28,6 +28,7 @@ from sfconnect_emulator.oauth.identity import (
     identity_url,
     openid_claims,
 )
+from sfconnect_emulator.oauth.introspection import introspected
 from sfconnect_emulator.oauth.people import Directory, Person
 from sfconnect_emulator.oauth.soap_login import SoapLogin
 from sfconnect_emulator.oauth.state import AuthorizationState
@@ -206,20 +207,7 @@ class AuthorizationServer:
         if client.client_id is None:
             raise unknown_client()
         app = client.proven_app(self.apps)
-        session = self.tokens.peek(form.get("token", ""))
-        if session is None or not (app.introspects_all or session.client_id == app.client_id):
-            return json_answer(200, {"active": False}, _NOT_CACHED)
-        body = {
-            "active": True,
-            "scope": session.scope,
-            "client_id": session.client_id,
-            "username": session.username,
-            "sub": identity_url(self.state.base_url, self._directory.org_id, session.user_id),
-            "token_type": "access_token",
-            "exp": self.tokens.expires_at(session),
-            "iat": int(session.issued_at),
-            "nbf": int(session.issued_at),
-        }
+        body = introspected(self.state, app, form.get("token", ""))
         return json_answer(200, body, _NOT_CACHED)
 
     def _userinfo(self, request: Request) -> Response:

@@ -61,11 +61,14 @@ class SoapLogin:
         raise SoapError("UNKNOWN_EXCEPTION", "No operation available for request")
 
     def _login(self, texts: Mapping[str, str], place: str) -> str:
-        if not self._state.apps.org.api_enabled:
+        org, username = self._state.apps.org, texts.get(f"{_LOGIN}/username", "")
+        if not org.api_enabled:
             raise SoapError("API_DISABLED_FOR_ORG", "API is not enabled for this Organization")
-        username = texts.get(f"{_LOGIN}/username", "")
         user = self._user(username, texts.get(f"{_LOGIN}/password", ""))
-        expired = user.username.lower() in self._state.apps.org.expired_passwords
+        if user.username.lower() in org.users_without_any_api_auth:
+            words = "The user lacks the permission Use Any API Auth, which SOAP API login() needs."
+            raise SoapError("INSUFFICIENT_ACCESS", words)
+        expired = user.username.lower() in org.expired_passwords
         try:
             # A session that comes with an expired password does nothing but change it.
             session = self._state.admission.open_without_app(user, "" if expired else "full")
@@ -74,8 +77,9 @@ class SoapLogin:
         return self._result(session, user, place, expired=expired)
 
     def _user(self, username: str, password: str) -> Person:
-        accounts = self._state.accounts
-        user = accounts.person_by_api(username, password)
+        accounts, org = self._state.accounts, self._state.apps.org
+        trusted = org.is_called_from(org.trusted_ip_ranges)
+        user = accounts.person_by_api(username, password, trusted=trusted)
         if user is not None:
             return user
         if accounts.person(username, password) is not None:
@@ -152,6 +156,9 @@ def _check_version(version: str) -> None:
 def _refused(error: OAuthError) -> SoapError:
     if error.description == "login rate exceeded":
         return SoapError("LOGIN_RATE_EXCEEDED", "Login rate exceeded.")
+    if error.description == "ip restricted":
+        words = "The user is not allowed to log in from this IP address."
+        return SoapError("LOGIN_DURING_RESTRICTED_DOMAIN", words)
     return SoapError("INVALID_LOGIN", error.description)
 
 

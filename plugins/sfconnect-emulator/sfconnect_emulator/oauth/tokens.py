@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sfconnect_emulator.clock import Clock
@@ -188,6 +188,17 @@ class TokenBook:
         self._end(grant)
         return True
 
+    def revoke_app(self, client_id: str) -> int:
+        """Kill every token of an app. Returns how many access tokens were alive."""
+        for grant in self._grants.values():
+            if grant.client_id == client_id:
+                grant.current = None
+        return self._kill(one for one in self.live() if one.client_id == client_id)
+
+    def revoke_user(self, user_id: str) -> int:
+        """Kill every access token of a user. Returns how many were alive."""
+        return self._kill(one for one in self.live() if one.user_id == user_id)
+
     def revoke_sessions(self) -> int:
         """Kill every access token; refresh tokens stay. Returns how many were alive."""
         count = sum(1 for _ in self.live())
@@ -199,6 +210,12 @@ class TokenBook:
         for grant in self._grants.values():
             grant.current = None
         return self.revoke_sessions()
+
+    def _kill(self, doomed: Iterable[Session]) -> int:
+        tokens = [session.token for session in doomed]
+        for token in tokens:
+            del self._sessions[token]
+        return len(tokens)
 
     def _make_room(self, client_id: str, user_id: str) -> None:
         live = self._live_grants(client_id, user_id)
@@ -218,9 +235,7 @@ class TokenBook:
 
     def _end(self, grant: RefreshGrant) -> None:
         grant.current = None
-        doomed = [one.token for one in self._sessions.values() if one.family == grant.family]
-        for token in doomed:
-            del self._sessions[token]
+        self._kill(one for one in self._sessions.values() if one.family == grant.family)
 
 
 def _opaque(length: int) -> str:
