@@ -199,7 +199,9 @@ class Connector:
         if not isinstance(chosen, SharedLimiter):
             return cast("Limiter", chosen)  # an argument, since what has a name can be opened
         scope = self._limit_scope(resolved)
-        self._shared = await chosen.open(LimiterContext(scope, max_waiting, wait_s, self._emitter))
+        limit = resolved.settings.max_connections
+        context = LimiterContext(scope, max_waiting, wait_s, self._emitter, limit)
+        self._shared = await chosen.open(context)
         return self._shared
 
     def _build(

@@ -216,7 +216,7 @@ class Emitter:
     even build them.
     """
 
-    __slots__ = ("hooks",)
+    __slots__ = ("__weakref__", "hooks")
 
     def __init__(self, hooks: Iterable[EventHook] = ()) -> None:
         self.hooks: tuple[EventHook, ...] = tuple(hooks)

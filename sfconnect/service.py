@@ -72,6 +72,15 @@ class ExplainsRefusals(Protocol):
         ...
 
 
+@runtime_checkable
+class BoundsLongCalls(Protocol):
+    """A service that lets few calls run long at once."""
+
+    def long_limit(self, credentials: Credentials) -> int:
+        """How many calls may run for 20 seconds and more at once."""
+        ...
+
+
 _CHALLENGING = frozenset({400, 401, 403})
 """Statuses that RFC 6750 §3.1 knows, or APIs use, to speak of a token."""
 _PLAIN_HTTP_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -14,13 +14,13 @@ from sfconnect.auth.manager import CredentialState
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
 from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
-from sfconnect.limits import FixedLimiter, Limiter, Quota
+from sfconnect.limits import FixedLimiter, HeedsLongCalls, Limiter, Quota
 from sfconnect.messages import PIECE_BYTES, Request, Response, request_id
 from sfconnect.outgoing import REDIRECTS, absolute_url, check_headers, redirect_target
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
 from sfconnect.retry.circuit import Circuit, CircuitStats
 from sfconnect.retry.deadline import SENT, Deadline
-from sfconnect.service import ExplainsRefusals
+from sfconnect.service import BoundsLongCalls, ExplainsRefusals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
@@ -358,6 +358,7 @@ class Session:
         return wire if self._signing is None else self._signing.authorize(wire, credentials)
 
     def _dressing(self, credentials: Credentials) -> tuple[Credentials, str, Mapping[str, str]]:
+        self._bound_long_calls(credentials)
         headers = dict(self.service.headers)
         if self._signing is None:
             token = credentials.access_token.reveal()
@@ -375,6 +376,11 @@ class Session:
             circuit = Circuit(server, policy, clock=self._clock, emitter=self._emitter)
             self._circuits[server] = circuit
         return self._circuits[server]
+
+    def _bound_long_calls(self, credentials: Credentials) -> None:
+        """Which org it is, and so how many calls may run long there, a login tells."""
+        if isinstance(self.service, BoundsLongCalls) and isinstance(self._limiter, HeedsLongCalls):
+            self._limiter.note_long_limit(self.service.long_limit(credentials))
 
     def _tell(
         self,

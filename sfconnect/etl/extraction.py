@@ -18,7 +18,7 @@ from sfconnect.etl.objects import describe_object
 from sfconnect.etl.plan import ObjectPlan, plan_object
 from sfconnect.etl.report import ExtractReport, ObjectReport, Progress
 from sfconnect.etl.sinks import SinkFactory, sink_factory
-from sfconnect.etl.source import Source
+from sfconnect.etl.source import QuerySource, Source
 from sfconnect.etl.tally import CallTally, counted_as
 from sfconnect.etl.writer import ObjectWriter
 
@@ -193,11 +193,14 @@ class _Reader:
     async def _write_pages(self, writer: ObjectWriter) -> None:
         self.rows = 0
         self._tell(None)
-        async with aclosing(self.shared.sf.query(self.plan.soql).responses()) as responses:
+        async with aclosing(self._query().responses()) as responses:
             async for response in responses:
                 written = await run_sync(writer.write, response.content)
                 self.rows = written.rows
                 self._tell(written.total)
+
+    def _query(self) -> QuerySource:
+        return self.shared.sf.query(self.plan.soql, surface="extract")
 
     def _tell(self, total: int | None, *, done: bool = False) -> None:
         self.shared.on_progress(Progress(self.plan.object, self.rows, total, done))

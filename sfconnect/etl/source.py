@@ -39,7 +39,7 @@ class ObjectSource(Protocol):
 class Source(Protocol):
     """The part of :class:`~sfconnect.salesforce.client.Salesforce` that an extract uses."""
 
-    def query(self, soql: str, /) -> QuerySource:
+    def query(self, soql: str, /, *, surface: str = ...) -> QuerySource:
         """Prepare a query."""
         ...
 

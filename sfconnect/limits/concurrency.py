@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sfconnect._slots import Slots
 from sfconnect.errors import ConfigurationError, PoolTimeout, TooManyRequests
@@ -36,6 +36,15 @@ class Limiter(Protocol):
 
         ``elapsed_s`` is 0 where the slot was not used after all.
         """
+        ...
+
+
+@runtime_checkable
+class HeedsLongCalls(Protocol):
+    """A limiter that holds back calls while too many run long."""
+
+    def note_long_limit(self, limit: int) -> None:
+        """Take the service's word for how many may."""
         ...
 
 

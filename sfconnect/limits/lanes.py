@@ -22,10 +22,12 @@ class Lane:
     Attributes:
         reserve: Slots that no other lane may take while this one does not use them.
         limit: Slots that this lane may hold at once; None for as many as there are.
+        surfaces: Surfaces of requests that go by this lane, beside that of its own name.
     """
 
     reserve: int = 0
     limit: int | None = None
+    surfaces: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.reserve < 0 or (self.limit is not None and self.limit < max(1, self.reserve)):
@@ -70,9 +72,18 @@ class LaneSlots:
         self.max_waiting = max_waiting
         self.used = 0
         self.waiting = 0
+        self.held = False
+        """While this is set no slot is given, whatever is free."""
         self._lanes = {name: _State(lane, cap=lane.limit) for name, lane in lanes.items()}
+        shared = {one: name for name, lane in lanes.items() for one in lane.surfaces}
+        self._names = {**shared, **{name: name for name in lanes}}
+        self._by_surface = {one: self._lanes[name] for one, name in self._names.items()}
         self._reserved = reserved
         self._order = count()
+
+    def lane_of(self, surface: str) -> str:
+        """The name of the lane that a surface goes by."""
+        return self._names.get(surface, surface)
 
     def used_by(self, lane: str) -> int:
         """Slots that a lane holds."""
@@ -82,7 +93,7 @@ class LaneSlots:
         """Take a slot if one is free for this lane and nobody waits."""
         if self.waiting:
             return False
-        state = self._lanes.get(lane) or self._state(lane)
+        state = self._by_surface.get(lane) or self._state(lane)
         if not self._fits(state):
             return False
         state.used += 1
@@ -154,13 +165,13 @@ class LaneSlots:
         self._serve()
 
     def _state(self, lane: str) -> _State:
-        state = self._lanes.get(lane)
+        state = self._by_surface.get(lane)
         if state is None:
-            state = self._lanes[lane] = _State(Lane())
+            state = self._lanes[lane] = self._by_surface[lane] = _State(Lane())
         return state
 
     def _fits(self, state: _State) -> bool:
-        if not state.has_room:
+        if self.held or not state.has_room:
             return False
         # However far the limit has shrunk, a reserve that is not used keeps its last slot.
         kept = 0

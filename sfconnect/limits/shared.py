@@ -17,13 +17,15 @@ class LimiterContext:
         scope: Whose limits they are: the host of an org, or a hash that stands for a login.
         max_waiting: Calls that may stand in line; None for no bound.
         wait_s: Longest wait in line; None for no bound.
-        emitter: Told when the limit cannot be shared any more, and when it can again.
+        emitter: Told when the limit changes, when it cannot be shared any more, and can again.
+        max_connections: Requests that the connection itself may have in flight.
     """
 
     scope: str
     max_waiting: int | None = None
     wait_s: float | None = None
     emitter: Emitter = field(default_factory=Emitter)
+    max_connections: int = 100
 
     def tell_lost(self, limiter: str, limit: int, error: str | None) -> None:
         """Send the event ``limiter.lost``; ``error`` is None when it is over."""

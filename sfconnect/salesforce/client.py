@@ -78,9 +78,11 @@ class Salesforce(Connector):
         """
         return SObject(self, self._version, name)
 
-    def query(self, soql: str, *, page_rows: int | None = None, ahead: int = 2) -> Query:
+    def query(
+        self, soql: str, *, page_rows: int | None = None, ahead: int = 2, surface: str = "query"
+    ) -> Query:
         """Describe a query; see :class:`sfconnect.salesforce.query.Query`."""
-        return Query(self, self._version, soql, page_rows=page_rows, ahead=ahead)
+        return Query(self, self._version, soql, page_rows=page_rows, ahead=ahead, surface=surface)
 
     def query_all(self, soql: str, *, page_rows: int | None = None, ahead: int = 2) -> Query:
         """Describe a query that includes deleted and archived rows."""

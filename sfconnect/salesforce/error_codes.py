@@ -141,6 +141,24 @@ _EFFECTS = frozenset({"ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED"})
 _TAKEN = frozenset({"DUPLICATE_VALUE", "DUPLICATE_EXTERNAL_ID"})
 
 
+_ABOUT_RECORDS = frozenset(
+    {
+        "API_CURRENTLY_DISABLED",
+        "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
+        "TERRITORY_REALIGN_IN_PROGRESS",
+        "UNABLE_TO_LOCK_ROW",
+    }
+)
+
+
+def is_load(code: str) -> bool:
+    """Whether fewer calls would help where a code says that the org did nothing.
+
+    A locked row or a maintenance says nothing of how much the org takes.
+    """
+    return code.upper() not in _ABOUT_RECORDS
+
+
 def is_effect(code: str) -> bool:
     """Whether a code only says that another operation of the same transaction failed."""
     return code.upper() in _EFFECTS

@@ -31,6 +31,7 @@ _SHARED_HOSTS: Final = frozenset({"login.salesforce.com", "test.salesforce.com"}
 # Pods such as na139 and cs42; gs0 and gs1 are Salesforce's own pre-release logins.
 _INSTANCED: Final = re.compile(r"(?!gs\d)[a-z]{2,4}\d{1,4}\.(?:my\.)?salesforce\.com")
 _SANDBOX: Final = re.compile(r"\.(?:sandbox|scratch)\.my\.|^test\.|^cs\d+\.")
+_FOR_DEVELOPERS: Final = re.compile(r"-dev-ed\.|\.(?:develop|trailblaze|scratch|demo|free)\.my\.")
 _SANDBOX_NAME: Final = re.compile(r"[a-z0-9-]+--([a-z0-9]+)\.sandbox\.my\.")
 # Hosts of the user interface, and the My Domain that they belong to.
 _INTERFACES: Final = (
@@ -128,6 +129,14 @@ def sandbox_name(login_url: str) -> str:
 def other_audience(audience: str) -> str:
     """The audience to try when one is refused."""
     return PRODUCTION_AUDIENCE if audience == SANDBOX_AUDIENCE else SANDBOX_AUDIENCE
+
+
+def is_for_developers(host: str) -> bool:
+    """Whether a host shows that its org is a Developer Edition, scratch, demo or trial org.
+
+    My Domain names of such orgs tell; a trial that has become an org like any other does not.
+    """
+    return _FOR_DEVELOPERS.search(host.lower()) is not None
 
 
 def is_org_host(host: str) -> bool:

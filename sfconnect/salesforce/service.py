@@ -18,11 +18,12 @@ from sfconnect.errors import (
     SessionExpiredError,
     ThrottledError,
 )
-from sfconnect.limits import Quota
+from sfconnect.limits import LONG_LIMIT, Quota
 from sfconnect.messages import JSON_ERRORS, Replay
 from sfconnect.salesforce._scrub import query_place, scrub
 from sfconnect.salesforce.error_bodies import Fault, page_title, read_faults
-from sfconnect.salesforce.error_codes import Meaning, is_effect, lost_a_race, meaning_of
+from sfconnect.salesforce.error_codes import Meaning, is_effect, is_load, lost_a_race, meaning_of
+from sfconnect.salesforce.hosts import is_for_developers
 from sfconnect.service import checked_base_url, origin, parse_retry_after, status_error
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ _REFUSED_HINT = (
     "level) and at the user's Login History."
 )
 _GATEWAY_HOSTS = ("api.salesforce.com", "test.api.salesforce.com")
+_LONG_IN_DEVELOPER_ORGS = 5
 _SOAP_PATH = "/services/Soap/"
 _QUOTA = re.compile(r"([\w-]*api-usage)=(\d+)/(\d+)")
 
@@ -103,6 +105,11 @@ class SalesforceService:
         if is_jwt and _SOAP_PATH in request.path and self.token_is_dead(response):
             return _wrong_format(_JWT_ON_SOAP, _JWT_ON_SOAP_HINT, response)
         return None
+
+    def long_limit(self, credentials: Credentials) -> int:
+        """25 requests of 20 seconds and more, or 5 (API guide, "API Request Limits")."""
+        host = origin(credentials.instance_url)[1]
+        return _LONG_IN_DEVELOPER_ORGS if is_for_developers(host) else LONG_LIMIT
 
     def decode_error(self, request: Request, response: Response) -> ApiError:
         """Make the typed error of an answer, whatever form its body has."""
@@ -203,7 +210,9 @@ def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]
         error.retry_safe, error.max_retries = True, 1
         return error
     if meaning.kind is not QueryError:
-        return meaning.kind(message, **facts)
+        error = meaning.kind(message, **facts)
+        error.throttled = error.throttled and is_load(fault.code)
+        return error
     if _is_query(request):
         return QueryError(message, line=line, column=column, **facts)
     return RecordError(message, **facts)

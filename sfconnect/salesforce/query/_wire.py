@@ -21,19 +21,24 @@ MAX_PAGE_ROWS = 2000
 
 
 def first_request(
-    version: str, soql: str, *, deleted: bool = False, page_rows: int | None = None
+    version: str,
+    soql: str,
+    *,
+    deleted: bool = False,
+    page_rows: int | None = None,
+    surface: str = "query",
 ) -> Request:
     """The request of a query's first page; ``deleted`` includes the recycle bin and archive."""
     resource = "queryAll" if deleted else "query"
     headers = {} if page_rows is None else {"Sforce-Query-Options": f"batchSize={page_rows}"}
     return Request(
-        "GET", data_path(version, resource), params={"q": soql}, headers=headers, surface="query"
+        "GET", data_path(version, resource), params={"q": soql}, headers=headers, surface=surface
     )
 
 
-def next_request(url: str) -> Request:
+def next_request(url: str, surface: str = "query") -> Request:
     """The request of a further page; its address is used as the org wrote it."""
-    return Request("GET", _absolute_path(url), surface="query")
+    return Request("GET", _absolute_path(url), surface=surface)
 
 
 def _absolute_path(url: str) -> str:

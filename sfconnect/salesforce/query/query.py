@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sfconnect.call import Call, Sender
@@ -50,6 +51,7 @@ class Query:
         deleted: Include deleted and archived rows.
         page_rows: Rows per page, 200 to 2,000; a hint, which wide rows may undercut.
         ahead: How many pages to fetch ahead of the reader.
+        surface: What the requests are for; limiters and policies tell them apart by it.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Query:
         deleted: bool = False,
         page_rows: int | None = None,
         ahead: int = 2,
+        surface: str = "query",
     ) -> None:
         if page_rows is not None and not MIN_PAGE_ROWS <= page_rows <= MAX_PAGE_ROWS:
             message = f"page_rows must be from {MIN_PAGE_ROWS} to {MAX_PAGE_ROWS}: {page_rows}."
@@ -73,6 +76,7 @@ class Query:
         self._deleted = deleted
         self._page_rows = page_rows
         self._ahead = ahead
+        self._surface = surface
 
     def __repr__(self) -> str:
         return f"Query(… {len(self.soql)} characters, version {self._version})"
@@ -107,10 +111,20 @@ class Query:
             await stream.aclose()
 
     def _stream(self, decode: Callable[[Response], P]) -> PageStream[P]:
-        first = first_request(
-            self._version, self.soql, deleted=self._deleted, page_rows=self._page_rows
+        return self._follow(self._request(self._page_rows), decode)
+
+    def _follow(self, first: Request, decode: Callable[[Response], P]) -> PageStream[P]:
+        following = partial(next_request, surface=self._surface)
+        return PageStream(self._source, first, decode, following, ahead=self._ahead)
+
+    def _request(self, page_rows: int | None) -> Request:
+        return first_request(
+            self._version,
+            self.soql,
+            deleted=self._deleted,
+            page_rows=page_rows,
+            surface=self._surface,
         )
-        return PageStream(self._source, first, decode, next_request, ahead=self._ahead)
 
     async def _complete_children(self, page: RowPage) -> None:
         if not page.cut:
@@ -119,10 +133,8 @@ class Query:
             counted = RowCount()
             counted.total = child.get("totalSize")
             counted.seen = len(child["records"])
-            first = next_request(child.pop("nextRecordsUrl"))
-            async for more in PageStream(
-                self._source, first, decode_page, next_request, ahead=self._ahead
-            ):
+            first = next_request(child.pop("nextRecordsUrl"), self._surface)
+            async for more in self._follow(first, decode_page):
                 counted.add(more)
                 await self._complete_children(more)
                 child["records"].extend(more.items)
@@ -134,16 +146,11 @@ class Query:
 
     def first(self) -> Call[Row | None]:
         """Give the first row, or None; one request, with the smallest page there is."""
-        return Call(self._smallest(), _decode_first, self._source)
+        return Call(self._request(MIN_PAGE_ROWS), _decode_first, self._source)
 
     def count(self) -> Call[int]:
         """Give the number of rows (after LIMIT), or of groups; one request for any number."""
-        return Call(self._smallest(), _decode_total, self._source)
-
-    def _smallest(self) -> Request:
-        return first_request(
-            self._version, self.soql, deleted=self._deleted, page_rows=MIN_PAGE_ROWS
-        )
+        return Call(self._request(MIN_PAGE_ROWS), _decode_total, self._source)
 
 
 def _decode_first(response: Response) -> Row | None:

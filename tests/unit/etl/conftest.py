@@ -53,6 +53,7 @@ class FakeOrg:
     describes: dict[str, dict[str, Any]] = field(default_factory=dict)
     scripts: dict[str, list[list[Step]]] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
+    surfaces: list[str] = field(default_factory=list)
     open_streams: int = 0
 
     def add(self, describe: dict[str, Any], *scripts: Iterable[Step]) -> FakeOrg:
@@ -63,8 +64,9 @@ class FakeOrg:
     def sobject(self, name: str, /) -> FakeObject:
         return FakeObject(self, name)
 
-    def query(self, soql: str, /) -> FakeQuery:
+    def query(self, soql: str, /, *, surface: str = "query") -> FakeQuery:
         self.queries.append(soql)
+        self.surfaces.append(surface)
         return FakeQuery(self, self.scripts[soql.split(" FROM ")[1].split(maxsplit=1)[0]].pop(0))
 
     async def describe_global(self) -> dict[str, Any]:

@@ -62,6 +62,7 @@ async def test_an_object_named_twice_is_read_once(org: FakeOrg, tmp_path: Path) 
     report = await extract(org, ["Account", "ACCOUNT"], tmp_path, "csv")
 
     assert len(report.objects) == len(org.queries) == 1
+    assert org.surfaces == ["extract"]  # so that limiters can tell it from a person's query
 
 
 async def test_fields_and_condition_go_into_every_query(org: FakeOrg, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -35,16 +36,24 @@ class Phase:
 class SimulatedApi:
     """Works on ``capacity`` calls at once, each for ``service_s``; others queue or are refused.
 
-    Callers without end want to call it, as far as the limiter lets them.
+    Callers without end want to call it, as far as the limiter lets them. ``draw`` gives the time of
+    a call as a multiple of ``service_s``, where calls are not alike.
     """
 
     def __init__(
-        self, limiter: Limiter, *, capacity: int, service_s: float = 0.05, refuses: bool = False
+        self,
+        limiter: Limiter,
+        *,
+        capacity: int,
+        service_s: float = 0.05,
+        refuses: bool = False,
+        draw: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self.limiter = limiter
         self.capacity = capacity
         self.service_s = service_s
         self.refuses = refuses
+        self.draw = draw
         self.demand = 500
         self._now = 0.0
         self._working = 0
@@ -79,7 +88,10 @@ class SimulatedApi:
 
     def _work(self, began: float) -> None:
         self._working += 1
-        heappush(self._events, (self._now + self.service_s, next(self._order), began, False))
+        heappush(
+            self._events,
+            (self._now + self.service_s * self.draw(), next(self._order), began, False),
+        )
 
     def _finish(self, phase: Phase, began: float, refused: bool) -> None:
         elapsed_s = self._now - began

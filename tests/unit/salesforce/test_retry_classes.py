@@ -289,3 +289,14 @@ def test_an_upsert_that_lost_a_race_is_sent_again_once() -> None:
     policy = RetryPolicy()
 
     assert [policy.allows(failures, error) for failures in (1, 2)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("code", "load"), [("SERVER_UNAVAILABLE", True), ("UNABLE_TO_LOCK_ROW", False)]
+)
+def test_a_locked_row_is_no_sign_of_load(code: str, load: bool) -> None:
+    body = b'[{"errorCode":"%s","message":"no"}]' % code.encode()
+
+    error = SalesforceService().decode_error(Request("POST", "/x"), Response(503, {}, body))
+
+    assert (error.retry_safe, error.throttled) == (True, load)
