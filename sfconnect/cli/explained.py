@@ -30,7 +30,7 @@ class Problem:
     """An error that a login may meet: what the server says, and what to do."""
 
     key: str
-    """As ``AuthError.docs_key``."""
+    """As ``AuthError.docs_key``; empty for answers of the API, after the login."""
     says: str
     fix: str
 
@@ -82,7 +82,8 @@ def _explanation(document: dict[str, Any]) -> Explanation:
 
 def _problems(entries: list[dict[str, str]]) -> Iterator[Problem]:
     for entry in entries:
-        yield Problem(entry["key"], entry["says"], entry.get("fix") or hint_of(entry["key"]))
+        key = entry.get("key", "")
+        yield Problem(key, entry["says"], entry.get("fix") or hint_of(key))
 
 
 def hint_of(key: str) -> str:

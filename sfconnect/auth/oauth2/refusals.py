@@ -98,11 +98,12 @@ ASSERTION_RULE: Final = Rule(
     "invalid_client",
     "",
     InvalidCredentialsError,
-    "The server did not take the signed assertion: check client_id, that the key belongs to the "
-    "certificate or public key that the app has there, that the clock is right (the server's "
-    "differs by {drift} s), and that the app may prove itself by private_key_jwt.",
+    "Check client_id, that the key belongs to the certificate or public key that the app has "
+    "there, that the clock is right (the server's differs by {drift} s), and that the app may "
+    "prove itself by private_key_jwt.",
     "wrong-client-key",
     client_auth="private_key_jwt",
+    cause="The server does not take the app's signed proof of who it is.",
 )
 CERTIFICATE_RULE: Final = Rule(
     "invalid_client",
@@ -112,6 +113,7 @@ CERTIFICATE_RULE: Final = Rule(
     "and check client_id.",
     "wrong-client-certificate",
     client_auth="tls_client_auth",
+    cause="The app came without its certificate, or with another one.",
 )
 
 OAUTH_RULES: Final = (
@@ -198,24 +200,26 @@ PROVIDER_RULES: Final = (
         "invalid_client",
         r"^It asks for .*\bbasic\b",
         InvalidCredentialsError,
-        "The server wants the secret as Basic: set client_auth='basic'.",
+        "Set client_auth='basic'.",
         "client-auth-basic",
         client_auth="body",
+        cause="The server wants the secret as Basic.",
     ),
     Rule(
         "invalid_request",
         "",
         AuthConfigurationError,
-        "The server misses a parameter, does not know one, or reads another form of body: compare "
-        "its documentation with scope, audience, resource, token_params and body_encoding.",
+        "Compare its documentation with scope, audience, resource, token_params and body_encoding.",
         "invalid-request",
+        cause="The server misses a parameter, does not know one, or reads another form of body.",
     ),
     Rule(
         "invalid_target",
         "",
         AuthConfigurationError,
-        "The server knows no such API: check resource and audience.",
+        "Check resource and audience.",
         "invalid-target",
+        cause="The server knows no such API.",
     ),
 )
 """Asked beside them for providers whose ways are options (the last code is of RFC 8707 §2)."""

@@ -372,6 +372,23 @@ _CODES: Final = (
         "redirect-not-registered",
         cause="The app does not know the address that the browser is sent back to.",
     ),
+    Rule(
+        "redirect_uri_missing",
+        "",
+        AuthConfigurationError,
+        f"Register a callback URL ({_SETTINGS}), and name it in redirect_uris.",
+        "redirect-not-registered",
+        cause="Nothing says which address the browser is to be sent back to.",
+    ),
+    Rule(
+        "unsupported_response_type",
+        "",
+        AuthConfigurationError,
+        f"Enable the authorization code flow in the app ({_SETTINGS}), and see that the org does "
+        "not block it (Setup → OAuth and OpenID Connect Settings).",
+        "flow-not-enabled",
+        cause="The org or the app does not let people log in by this flow.",
+    ),
 )
 
 _FLOWS_AND_RATES: Final = (
