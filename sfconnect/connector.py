@@ -415,10 +415,14 @@ def _json_or_none(response: Response) -> Any:
     return response.json() if response.content else None
 
 
-def _pool(settings: Settings) -> ConnectionPool:
-    tls = None
+def tls_of(settings: Settings) -> Tls | None:
+    """What the settings say of TLS; None where they say nothing."""
     if settings.ca_file or settings.client_cert_file:
-        tls = Tls(settings.ca_file, settings.client_cert_file, settings.client_key_file)
+        return Tls(settings.ca_file, settings.client_cert_file, settings.client_key_file)
+    return None
+
+
+def _pool(settings: Settings) -> ConnectionPool:
     timeout = Timeout(settings.connect_timeout_s, settings.read_timeout_s, settings.total_timeout_s)
     return ConnectionPool(
         max_connections=settings.max_connections,
@@ -426,5 +430,5 @@ def _pool(settings: Settings) -> ConnectionPool:
         wait_s=settings.wait_s,
         idle_s=settings.idle_s,
         timeout=timeout,
-        tls=tls,
+        tls=tls_of(settings),
     )

@@ -16,7 +16,11 @@ class RetirementWarning(FutureWarning):
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """A way to log in that is going to end, in words for a sentence."""
+    """A way to log in that is going to end, in words for a sentence.
+
+    A strategy that has one names it in a class attribute ``retirement``, for programs that look
+    for it without making one, and warns of it by :func:`warn_of_retirement`.
+    """
 
     flow: str
     """What ends, such as "Salesforce's device flow"."""

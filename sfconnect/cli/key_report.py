@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sfconnect.auth.options import options_of
 from sfconnect.cli.explained import explanation_of
-from sfconnect.cli.paragraphs import INDENT, items, paragraph, verbatim, wrapped
+from sfconnect.cli.paragraphs import INDENT, broken_fingerprint, items, paragraph, verbatim, wrapped
 from sfconnect.cli.snippets import PROFILE, environment_snippet, profile_snippet, values_of
 from sfconnect.salesforce.auth import JwtBearer
 
@@ -86,8 +86,8 @@ def text_of(report: KeyReport, *, width: int) -> str:
         "Key": f"{report.key_file} (RSA {report.bits}, {secrecy}mode 0600; {_SECRET})",
         "Certificate": f"{report.certificate_file} (this goes to the app)",
         "Expires": f"{pair.expires:%Y-%m-%d %H:%M} UTC; upload a new one before",
-        "SHA-256": _fingerprint(pair.sha256, width - _LABEL),
-        "SHA-1": _fingerprint(pair.sha1, width - _LABEL),
+        "SHA-256": broken_fingerprint(pair.sha256, width - _LABEL),
+        "SHA-1": broken_fingerprint(pair.sha1, width - _LABEL),
     }
     lines = [_fact(name, text, width) for name, text in facts.items()]
     sections = {
@@ -103,13 +103,3 @@ def text_of(report: KeyReport, *, width: int) -> str:
 
 def _fact(name: str, text: str, width: int) -> str:
     return wrapped(text, width, first=f"{name:<{_LABEL}}", rest=" " * _LABEL)
-
-
-def _fingerprint(text: str, room: int) -> str:
-    """Break a fingerprint between bytes, in lines of as many: it is compared by eye."""
-    pairs = text.split(":")
-    per_line = len(pairs)
-    while per_line > 1 and per_line * 3 > room:
-        per_line = (per_line + 1) // 2
-    lines = [":".join(pairs[i : i + per_line]) for i in range(0, len(pairs), per_line)]
-    return ": ".join(lines)

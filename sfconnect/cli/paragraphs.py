@@ -50,3 +50,13 @@ def wrapped(text: str, width: int, *, first: str, rest: str) -> str:
 def verbatim(text: str) -> str:
     """Indent what is to be copied as it is."""
     return textwrap.indent(text, INDENT)
+
+
+def broken_fingerprint(text: str, room: int) -> str:
+    """Break a fingerprint between bytes, in lines of as many: it is compared by eye."""
+    pairs = text.split(":")
+    per_line = len(pairs)
+    while per_line > 1 and per_line * 3 > room:
+        per_line = (per_line + 1) // 2
+    lines = [":".join(pairs[i : i + per_line]) for i in range(0, len(pairs), per_line)]
+    return ": ".join(lines)

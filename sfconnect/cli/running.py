@@ -33,7 +33,7 @@ def connect(common: Common, *, hooks: Iterable[EventHook] = ()) -> Salesforce:
     """Describe the connection that the options name; it is made with ``async with``."""
     from sfconnect.salesforce.client import Salesforce  # not for --help
 
-    listening = [*hooks, *_own_hooks(common)]
+    listening = [*hooks, *own_hooks(common)]
     options = _options(common)
     return Salesforce.connect(common.auth, profile=common.profile, hooks=listening, **options)
 
@@ -55,7 +55,7 @@ def connect_by(common: Common, login: Resolved, **facts: Any) -> Salesforce:
     """Describe a connection by a login that was found before."""
     from sfconnect.salesforce.client import Salesforce  # not for --help
 
-    return Salesforce(lambda: login, hooks=_own_hooks(common), **facts)
+    return Salesforce(lambda: login, hooks=own_hooks(common), **facts)
 
 
 def connector_by(common: Common, login: Resolved, **facts: Any) -> Connector:
@@ -64,7 +64,7 @@ def connector_by(common: Common, login: Resolved, **facts: Any) -> Connector:
     from sfconnect.connector import Connector
 
     if isinstance(login.strategy, ProviderOptions):
-        return Connector(lambda: login, hooks=_own_hooks(common), **facts)
+        return Connector(lambda: login, hooks=own_hooks(common), **facts)
     return connect_by(common, login, **facts)
 
 
@@ -76,7 +76,7 @@ def connect_to_any_by(common: Common, login: Resolved) -> Connector:
     strategy = login.strategy
     names_api = isinstance(strategy, ProviderOptions) and strategy.names_base_url
     if names_api or login.settings.base_url is not None:
-        return Connector(lambda: login, hooks=_own_hooks(common))
+        return Connector(lambda: login, hooks=own_hooks(common))
     return connect_by(common, login)
 
 
@@ -93,7 +93,8 @@ def _options(common: Common) -> dict[str, Any]:
     return {"login_url": common.login_url} if common.login_url else {}
 
 
-def _own_hooks(common: Common) -> list[EventHook]:
+def own_hooks(common: Common) -> list[EventHook]:
+    """What listens to a connection of a command."""
     if common.log_level:
         return [StructlogHook()]
     return [tell_of_retries] if sys.stderr.isatty() else []

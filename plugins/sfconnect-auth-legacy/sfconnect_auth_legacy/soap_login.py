@@ -10,6 +10,7 @@ from sfconnect import ConfigurationError, Secret
 from sfconnect.auth import (
     AuthContext,
     Credentials,
+    Retirement,
     coerce_secrets,
     option,
     warn_of_retirement,
@@ -37,6 +38,7 @@ class SoapLogin:
     """Log in with a username and a password (SOAP login); retired in Summer '27."""
 
     plugin_api: ClassVar[int] = 1
+    retirement: ClassVar[Retirement] = SOAP_LOGIN
 
     login_url: str = option(
         help="My Domain of the org, or login or test.salesforce.com.",

@@ -9,6 +9,7 @@ from sfconnect import Secret
 from sfconnect.auth import (
     AuthContext,
     Credentials,
+    Retirement,
     coerce_secrets,
     option,
     warn_of_retirement,
@@ -24,6 +25,7 @@ class UsernamePassword:
     """Log in with a username and a password (OAuth); retired on 20 February 2027."""
 
     plugin_api: ClassVar[int] = 1
+    retirement: ClassVar[Retirement] = OAUTH_FLOW
 
     login_url: str = option(
         help="My Domain of the org, or login or test.salesforce.com.",

@@ -49,6 +49,7 @@ class Device:
     """
 
     identity_ignores: ClassVar[tuple[str, ...]] = ("accept_restricted",)
+    retirement: ClassVar[Retirement] = RETIREMENT
 
     login_url: str = option(
         help="Where the person logs in: My Domain, a site, or login or test.salesforce.com.",

@@ -23,6 +23,7 @@ COMMANDS = [
     ["auth"],
     ["auth", "list"],
     ["auth", "explain"],
+    ["auth", "doctor"],
     ["auth", "keygen"],
     ["auth", "revoke"],
     ["auth", "token"],

@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from sfconnect.cli.key_report import _fingerprint
-from sfconnect.cli.paragraphs import text_width, wrapped
+from sfconnect.cli.paragraphs import broken_fingerprint, text_width, wrapped
 
 
 @pytest.mark.parametrize(("columns", "width"), [("20", 40), ("72", 72), ("300", 100)])
@@ -36,7 +35,7 @@ def test_what_is_copied_is_not_broken() -> None:
 def test_a_fingerprint_breaks_between_bytes_in_equal_lines(room: int, lines: int) -> None:
     text = ":".join(["AB"] * 32)
 
-    broken = _fingerprint(text, room)
+    broken = broken_fingerprint(text, room)
 
     assert broken.replace(" ", "") == text
     assert [len(line) for line in broken.split(" ")][:-1] == [96 // lines] * (lines - 1)

@@ -1,0 +1,1 @@
+"""What `auth doctor` examines, one module for each group of checks, and how it is told."""
