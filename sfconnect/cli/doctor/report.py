@@ -93,6 +93,7 @@ def _marked(result: Result, text: str, width: int, indent: int) -> str:
     word = str(result).upper() if result is Result.FAIL else str(result)
     # Colours are characters without a width, so they come after the folding.
     folded = wrapped(text, width, first=" " * _MARK, rest=" " * indent)
-    colour = _COLOURS.get(result)
-    mark = click.style(word, fg=colour, bold=result is Result.FAIL or None)
+    mark = word
+    if (colour := _COLOURS.get(result)) is not None:
+        mark = click.style(word, fg=colour, bold=result is Result.FAIL or None)
     return f"{mark}{folded[len(word) :]}"
