@@ -19,7 +19,14 @@ from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ConfigurationError, PoolClosed
 from sfconnect.fan_out import Calls, FanOut, OnError, gather
 from sfconnect.instrumentation import Emitter, EventHook
-from sfconnect.limits import FixedLimiter, Limiter, LimiterContext, OpenLimiter, SharedLimiter
+from sfconnect.limits import (
+    FixedLimiter,
+    Limiter,
+    LimiterContext,
+    OpenLimiter,
+    SharedLimiter,
+    has_use_for,
+)
 from sfconnect.messages import Replay, Request, Response, Timeout, json_request
 from sfconnect.policy import CircuitPolicy
 from sfconnect.retry import RetryBudget, RetryPolicy
@@ -70,6 +77,7 @@ class Connector:
         self._given_transport = transport
         self._store = store
         self._limiter = limiter
+        self._opened_limiter: Limiter | None = None
         self._retry = retry
         self._retry_by_surface = retry_by_surface
         self._reconcile = reconcile
@@ -208,6 +216,7 @@ class Connector:
         self, service: Service, resolved: Resolved, transport: Transport, limiter: Limiter
     ) -> None:
         settings = resolved.settings
+        self._opened_limiter = limiter
         self._manager = CredentialManager(
             resolved.strategy,
             send=transport.send,
@@ -298,6 +307,10 @@ class Connector:
         # Handed on instead of awaited, which spares every call a frame.
         session = self._accepting() if self._draining else self._session or self._opened()
         return session.execute(request)
+
+    def has_use_for(self, callers: int) -> bool:
+        """Tell a fan-out whether more than so many callers would gain anything."""
+        return self._opened_limiter is None or has_use_for(self._opened_limiter, callers)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work beside the caller; it is cancelled when the connection closes."""

@@ -49,10 +49,11 @@ class Outcome(Generic[T]):
 class FanOut(Generic[T]):
     """Outcomes of many calls, as they finish or in the order of the input.
 
-    Enter it with ``async with`` and iterate over it inside. At most ``concurrency`` calls are in
-    flight, and at most ``window`` are started and not yet taken by the loop, so a slow consumer
-    slows the calls down and memory stays flat however many calls there are. The input is read one
-    by one as calls start; it may be an (async) generator without end.
+    Enter it with ``async with`` and iterate over it inside. At most ``concurrency`` calls are under
+    way; no more are begun once as many stand in line as may be in flight, since they could only
+    wait. At most ``window`` are begun and not yet taken by the loop, so a slow consumer slows the
+    calls down and memory stays flat however many calls there are. The input is read one by one as
+    calls begin; it may be an (async) generator without end.
 
     Leaving the block cancels what is still in flight; a call that is a write may then have
     happened or not.
@@ -162,9 +163,9 @@ class FanOut(Generic[T]):
                 self._starting.discard(task)
                 if started is None:
                     break
-                if len(self._workers) < self._concurrency and not self._exhausted:
-                    self._add_worker()
                 index, call = started
+                if len(self._workers) < self._concurrency and self._has_use_for_more(call):
+                    self._add_worker()
                 try:
                     # What call.send() does, without its frame: thousands may be waiting here.
                     value = call.decode(await call.sender.execute(call.request))
@@ -188,6 +189,17 @@ class FanOut(Generic[T]):
             self._starting.discard(task)
             self._workers.discard(task)
             self._news.set()
+
+    def _has_use_for_more(self, call: Call[T]) -> bool:
+        """Whether one more worker may shorten the run.
+
+        Where a line is full of waiting calls, more of them would only cost memory, and the
+        garbage collector's time. The line grows again as it moves.
+        """
+        if self._exhausted:
+            return False
+        asked = getattr(call.sender, "has_use_for", None)
+        return asked is None or asked(len(self._workers))
 
     def _fail(self, error: Exception) -> None:
         self._crash = error

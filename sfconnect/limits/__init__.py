@@ -1,7 +1,7 @@
 """How much may be asked at once, and how much of a quota is left."""
 
 from sfconnect.limits.adaptive import AdaptiveLimiter
-from sfconnect.limits.concurrency import FixedLimiter, HeedsLongCalls, Limiter
+from sfconnect.limits.concurrency import FixedLimiter, HeedsLongCalls, Limiter, has_use_for
 from sfconnect.limits.lanes import Lane
 from sfconnect.limits.long_calls import LONG_LIMIT
 from sfconnect.limits.named import Adaptive
@@ -20,4 +20,5 @@ __all__ = [
     "OpenLimiter",
     "Quota",
     "SharedLimiter",
+    "has_use_for",
 ]

@@ -48,6 +48,18 @@ class HeedsLongCalls(Protocol):
         ...
 
 
+def has_use_for(limiter: Limiter, callers: int) -> bool:
+    """Whether more callers than these would gain anything, or only make the line longer.
+
+    They gain while fewer call than may be in flight, and while the line behind those is shorter
+    than that: it must hold enough to go on with. A limiter that does not tell its ``limit`` and
+    who is ``waiting`` is taken to have use for everybody.
+    """
+    limit: int | None = getattr(limiter, "limit", None)
+    waiting: int = getattr(limiter, "waiting", 0)
+    return limit is None or callers < limit or waiting < limit
+
+
 class FixedLimiter:
     """A limiter with a fixed cap over all lanes together.
 

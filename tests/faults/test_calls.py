@@ -155,12 +155,45 @@ async def test_8000_calls_stand_in_line_and_all_are_answered(serve, connect):
     server = await serve()
 
     async with connect(server, max_connections=10) as api:
-        calls = (api.get("/x") for _ in range(8_000))
-        async with api.fan_out(calls, concurrency=8_000) as outcomes:
-            values = [outcome.unwrap() async for outcome in outcomes]
+        values = await asyncio.gather(*(api.get("/x").send() for _ in range(8_000)))
 
     assert len(values) == 8_000
     assert server.connections <= 10
+
+
+async def test_a_fan_out_keeps_all_connections_busy_and_the_line_short(serve, connect):
+    server = await serve()
+    lengths, in_flight = [], []
+
+    async with connect(server, max_connections=10) as api:
+        limiter = api._session._limiter
+        calls = (api.get("/x") for _ in range(2_000))
+        async with api.fan_out(calls, concurrency=1_000) as outcomes:
+            async for outcome in outcomes:
+                outcome.unwrap()
+                lengths.append(limiter.waiting)
+                in_flight.append(limiter.in_flight)
+
+    assert len(lengths) == 2_000
+    assert 5 < max(lengths) <= 20
+    assert max(in_flight) == 10
+    assert sum(in_flight[100:1900]) >= 1800 * 8
+
+
+async def test_a_fan_out_takes_part_where_others_fill_the_line(serve, connect):
+    server = await serve()
+
+    async with connect(server, max_connections=10) as api:
+        crowd = [asyncio.create_task(api.get("/crowd").send()) for _ in range(500)]
+        calls = (api.get("/fan-out") for _ in range(100))
+        async with api.fan_out(calls, concurrency=50) as outcomes:
+            outcomes_num = len([outcome.unwrap() async for outcome in outcomes])
+        await asyncio.gather(*crowd)
+
+    targets = [request.target for request in server.requests]
+    # Ten of its calls stand in line at once, behind the crowd and not one by one behind it.
+    assert outcomes_num == 100
+    assert targets[510:520].count("/fan-out") >= 5
 
 
 async def test_closing_while_calls_are_under_way_leaves_nothing(serve, connect):

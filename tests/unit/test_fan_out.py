@@ -57,6 +57,17 @@ class Sender:
         return (self.call(number) for number in range(count))
 
 
+class Choosy(Sender):
+    """Has use for a number of callers."""
+
+    def __init__(self, work, enough: int) -> None:
+        super().__init__(work)
+        self.enough = enough
+
+    def has_use_for(self, callers: int) -> bool:
+        return callers < self.enough
+
+
 async def settle() -> None:
     for _ in range(50):
         await asyncio.sleep(0)
@@ -186,6 +197,26 @@ async def test_no_more_calls_are_in_flight_than_allowed():
         await settle()
         assert sender.under_way == 7
         assert len(sender.started) == 7
+
+
+async def test_no_more_calls_wait_in_line_than_shorten_the_run():
+    gates = Gates()
+    sender = Choosy(gates, enough=6)
+
+    async with FanOut(sender.calls(100), concurrency=50) as outcomes:
+        await settle()
+        assert sender.under_way == 6
+
+        sender.enough = 20
+        gates.open(0)  # the next call to start finds that there is room for more
+        await settle()
+        assert sender.under_way == 20
+
+        for number in range(100):
+            gates.open(number)
+        results = [outcome async for outcome in outcomes]
+
+    assert sorted(outcome.index for outcome in results) == list(range(100))
 
 
 @pytest.mark.parametrize("ordered", [False, True])

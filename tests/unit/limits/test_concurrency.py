@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from sfconnect.errors import ConfigurationError, ConnectError, PoolTimeout, TooManyRequests
-from sfconnect.limits import FixedLimiter
+from sfconnect.limits import FixedLimiter, has_use_for
 
 
 async def in_line(limiter: FixedLimiter, count: int):
@@ -112,3 +113,27 @@ async def test_who_waits_can_be_sent_away_and_who_comes_later_waits_again():
 
     await second
     assert (limiter.in_flight, limiter.waiting) == (1, 0)
+
+
+async def test_more_callers_are_of_use_until_as_many_wait_as_may_be_in_flight():
+    limiter = FixedLimiter(2)
+    assert has_use_for(limiter, 1)
+    assert has_use_for(limiter, 10)  # nobody waits
+
+    assert limiter.try_acquire("rest")
+    assert limiter.try_acquire("rest")
+    waiting = [asyncio.create_task(limiter.acquire("rest")) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    assert has_use_for(limiter, 1)  # others fill the line: one stands in it too
+    assert not has_use_for(limiter, 2)
+    for _ in range(2):
+        limiter.release("rest", 0.0, None)
+    await asyncio.gather(*waiting)
+    assert has_use_for(limiter, 2)
+
+
+def test_a_limiter_that_does_not_tell_its_limit_has_use_for_everybody():
+    silent: Any = object()
+
+    assert has_use_for(silent, 10_000)
