@@ -129,3 +129,24 @@ async def test_an_expired_password_ends_a_soap_login(org: Emulator) -> None:
             await sf.limits()
 
     assert caught.value.docs_key == "password-expired"
+
+
+@pytest.mark.parametrize(
+    ("policies", "key", "hint"),
+    [
+        ({"users_without_any_api_auth": None}, "soap-login-off", "Use Any API Auth"),
+        ({"login_ip_ranges": ["192.0.2.0/24"]}, "ip-restricted", "login IP ranges"),
+    ],
+    ids=["permission", "address"],
+)
+async def test_a_policy_that_refuses_a_soap_login_is_the_one_to_change(
+    org: Emulator, policies: dict[str, object], key: str, hint: str
+) -> None:
+    org.control.change_org({name: value or [org.username] for name, value in policies.items()})
+
+    async with Salesforce.connect(soap_login_for(org)) as sf:
+        with pytest.raises(AuthConfigurationError) as caught:
+            await sf.limits()
+
+    assert caught.value.docs_key == key
+    assert hint in (caught.value.hint or "")

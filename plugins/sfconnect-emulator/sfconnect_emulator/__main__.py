@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from sfconnect_emulator.cli import main
+from sfconnect_emulator.start import main
 
 sys.exit(main())

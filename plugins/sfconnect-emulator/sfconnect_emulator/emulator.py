@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +13,7 @@ from sfconnect_emulator.control_api import CONTROL_PREFIX
 from sfconnect_emulator.engine import Engine
 from sfconnect_emulator.http.server import HttpServer
 from sfconnect_emulator.instance import Instance, open_instance
+from sfconnect_emulator.key_file import KeyFile
 from sfconnect_emulator.keys import KeyPair, process_key_pair
 from sfconnect_emulator.settings import NEWEST_VERSION, Options, Settings
 
@@ -38,21 +36,6 @@ class Announcement:
     control_url: str
 
 
-class KeyFile:
-    """The private key in a file that only its owner can read, for as long as the org runs."""
-
-    def __init__(self, private_key: str) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="sfconnect-emulator-"))
-        self.path = self._folder / "private_key.pem"
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(private_key)
-
-    def remove(self) -> None:
-        """Remove the file and its folder."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
 class OpenOrg:
     """What can be seen of an org while one of its doors is open."""
 
@@ -63,8 +46,12 @@ class OpenOrg:
     def _open(self, options: Options, clock: Clock | None, keys: KeyPair | None) -> Engine:
         settings = Settings.from_options(options)
         engine = Engine(open_instance(settings, keys or process_key_pair(), clock))
-        self._engine = engine
-        self._key_file = KeyFile(engine.instance.registration.keys.private_key)
+        self._engine, self._key_file = engine, KeyFile()
+        try:
+            self._key_file.write(engine.instance.registration.keys.private_key)
+        except BaseException:
+            self._close()
+            raise
         return engine
 
     def _close(self) -> None:
@@ -166,14 +153,12 @@ class Emulator(OpenOrg):
         self._server: HttpServer | None = None
 
     async def __aenter__(self) -> Self:
-        server = HttpServer(self._open(*self._arguments), *self._address)
         try:
-            await server.start()
+            self._server = HttpServer(self._open(*self._arguments), *self._address)
+            await self._server.start()
         except BaseException:
-            await server.aclose()
-            self._close()
+            await self.__aexit__(None, None, None)
             raise
-        self._server = server
         return self
 
     async def __aexit__(

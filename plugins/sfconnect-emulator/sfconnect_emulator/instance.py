@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -137,22 +138,27 @@ def open_instance(settings: Settings, keys: KeyPair, clock: Clock | None = None)
 
 def _open_store(settings: Settings, org: Org, clock: Clock) -> Store:
     """Open the rows; a file that holds an org already keeps the rows that it has."""
-    store = Store(standard_schema(), path=settings.data_file, org=org, clock=clock.now)
-    if store.is_new:
-        try:
+    path, store = settings.data_file, None
+    held_rows = path is not None and path.exists() and path.stat().st_size > 0
+    try:
+        store = Store(standard_schema(), path=path, org=org, clock=clock.now)
+        if store.is_new:
             seed(store, settings.rows, seed=settings.seed)
-        except BaseException:
-            # A file with half the rows would be taken for an org the next time.
+    except BaseException as error:
+        if store is not None:
             store.close()
-            _remove_database(settings.data_file)
-            raise
+        # A file with half the rows would be taken for an org the next time.
+        if path is not None and not held_rows:
+            _remove_database(path)
+        if path is not None and isinstance(error, sqlite3.Error):
+            raise type(error)(f"{path}: {error}") from error
+        raise
     return store
 
 
-def _remove_database(path: Path | None) -> None:
-    if path is not None:
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+def _remove_database(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _first_app(registration: Registration, org: Org) -> ConnectedApp:

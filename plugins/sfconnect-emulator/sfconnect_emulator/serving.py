@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from sfconnect_emulator.emulator import Emulator
+from sfconnect_emulator.key_file import sweep
 from sfconnect_emulator.rendering import encode_json
 
 _READ_BYTES = 4096
@@ -25,6 +26,7 @@ async def serve(emulator: Emulator, *, until_stdin_closes: bool = False) -> None
     Raises:
         SystemExit: with code 0, a signal came while the rows were being made.
     """
+    sweep()
     with _restored_signals():
         for number in _SIGNALS:
             # Making rows blocks the loop, so that a handler of the loop's would wait for its end.
@@ -56,6 +58,9 @@ def _restored_signals() -> Iterator[None]:
 
 def _leave(number: int, frame: FrameType | None) -> None:
     del number, frame
+    for one in _SIGNALS:
+        # A second one must not interrupt the cleaning up.
+        signal.signal(one, signal.SIG_IGN)
     raise SystemExit(0)
 
 

@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from sfconnect_emulator import cli
+from sfconnect_emulator.inprocess import InProcess
 from sfconnect_emulator.process import LaunchError, launch
 
 COMMAND = [sys.executable, "-m", "sfconnect_emulator", "serve"]
@@ -35,7 +36,7 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, 
             assert process.stdout is not None
             yield process, json.loads(process.stdout.readline())
         finally:
-            process.kill()
+            process.terminate()
 
 
 def get(url: str, token: str | None = None) -> tuple[int, object]:
@@ -212,16 +213,27 @@ class TestWrongUse:
         assert seen.err.count("\n") == 1
         assert str(port) in seen.err
 
-    def test_of_a_file_that_is_no_org_ends_with_code_1(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    @pytest.mark.parametrize("kind", ["no database", "folder", "in no folder", "another org"])
+    def test_of_a_file_that_is_no_org_ends_with_code_1_and_its_name(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
     ) -> None:
         file = tmp_path / "org.db"
-        file.write_bytes(b"this is no database" * 100)
+        if kind == "no database":
+            file.write_bytes(b"this is no database" * 100)
+        elif kind == "folder":
+            file.mkdir()
+        elif kind == "in no folder":
+            file = tmp_path / "none" / "org.db"
+        else:
+            with InProcess(data_file=file, seed=8):
+                pass
+        before = list(tmp_path.iterdir())
 
         code = cli.main(["serve", "--data-file", str(file)])
 
         assert code == 1
-        assert "not a database" in capsys.readouterr().err
+        assert str(file) in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == before
 
     def test_of_a_request_log_that_cannot_be_written_ends_with_code_1(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -47,17 +47,25 @@ class Store:
         self.org = org
         self.clock = clock
         self.connection = _connect(path)
-        self.is_new = not self._has_tables()
         self._next_row: dict[str, int] = {}
-        if self.is_new:
-            with self.transaction():
-                tables.create_tables(self.connection, schema)
-                self.set_meta("org_id", org.org_id)
-                self.set_meta("seed", str(org.seed))
-                found(self)
-                self.create_indexes()
-        elif self.meta("org_id") != org.org_id:
-            raise ValueError(f"{path} holds another org: {self.meta('org_id')}, not {org.org_id}")
+        try:
+            self.is_new = not self._has_tables()
+            if self.is_new:
+                self._create()
+            elif self.meta("org_id") != org.org_id:
+                held = self.meta("org_id")
+                raise ValueError(f"{path} holds another org: {held}, not {org.org_id}")
+        except BaseException:
+            self.close()
+            raise
+
+    def _create(self) -> None:
+        with self.transaction():
+            tables.create_tables(self.connection, self.schema)
+            self.set_meta("org_id", self.org.org_id)
+            self.set_meta("seed", str(self.org.seed))
+            found(self)
+            self.create_indexes()
 
     def close(self) -> None:
         """Close the database."""
