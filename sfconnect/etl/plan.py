@@ -10,6 +10,8 @@ from urllib.parse import quote
 from sfconnect.config import nearest
 from sfconnect.errors import ConfigurationError
 from sfconnect.etl.columns import Column
+from sfconnect.soql import SoqlSyntaxError, parse
+from sfconnect.soql.ast import Query
 
 MAX_QUERY_BYTES: Final = 14_000
 """How long a query may be in the URL. The API takes 16,384 bytes for URL and headers together."""
@@ -39,9 +41,9 @@ def plan_object(
     sorting a large object makes the org time out.
 
     Raises:
-        ConfigurationError: The object cannot be queried, a field is unknown, or the query does
-            not fit a URL. Joining several narrower queries is no way out: rows change between
-            them.
+        ConfigurationError: The object cannot be queried, a field is unknown, more than a condition
+            was given as one, or the query does not fit a URL. Joining several narrower queries is
+            no way out: rows change between them.
     """
     name = str(describe["name"])
     if not describe.get("queryable", True):
@@ -49,9 +51,26 @@ def plan_object(
     known = [Column.from_describe(field) for field in describe["fields"]]
     columns = _chosen(name, known, fields) if fields else tuple(filter(_is_read, known))
     clauses = ["SELECT", ", ".join(column.name for column in columns), "FROM", name]
-    soql = " ".join([*clauses, "WHERE", where] if where else clauses)
+    if where:
+        _check_condition(where)
+        clauses += ["WHERE", where]
+    soql = " ".join(clauses)
     _check_length(name, soql)
     return ObjectPlan(name, columns, soql)
+
+
+def _check_condition(where: str) -> None:
+    """Refuse a LIMIT and the like behind a condition: it would cut the count that proves rows too.
+
+    What cannot be read at all is left to the org, which says where the fault is.
+    """
+    try:
+        query = parse(" ".join(["SELECT Id FROM Name WHERE", where]))
+    except SoqlSyntaxError:
+        return
+    if query != Query(query.select, query.from_, where=query.where):
+        message = "The condition of an extract is followed by more than a condition."
+        raise ConfigurationError(message, hint="Leave out LIMIT, ORDER BY and what else follows.")
 
 
 def _is_read(column: Column) -> bool:

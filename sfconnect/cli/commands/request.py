@@ -31,6 +31,8 @@ def command(
     from sfconnect.cli.output import print_json  # not for --help
     from sfconnect.cli.running import run_async
 
+    if common.format is not None:
+        raise click.UsageError("request prints the answer as it is, JSON; --format is for rows.")
     query = dict(_parameter(text) for text in params)
     content = None if body is None else _json_of(body)
     answer = run_async(common, lambda: _send(common, method, path, query, content))

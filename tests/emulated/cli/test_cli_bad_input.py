@@ -250,6 +250,13 @@ def test_a_body_that_is_no_json_is_wrong_usage(command: Command, tmp_path: Path)
     assert done.error.startswith("Error: body.json is not JSON")
 
 
+def test_a_format_of_rows_is_none_of_an_answer(command: Command) -> None:
+    done = command("request", "GET", "limits", "--format", "csv")
+
+    assert done.code == 2
+    assert "--format is for rows" in done.error
+
+
 def test_a_resource_that_is_not_there_is_one_line(command: Command) -> None:
     done = command("request", "GET", "nothing/here")
 

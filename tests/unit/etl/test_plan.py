@@ -60,6 +60,33 @@ def test_an_object_that_cannot_be_queried_is_refused() -> None:
         plan_object(describe_of("ActivityHistory", "Id", queryable=False))
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        "Name != null LIMIT 10",
+        "Name = 'x' ORDER BY Name",
+        "Name = 'x' OFFSET 5",
+    ],
+)
+def test_more_than_a_condition_is_refused_since_it_would_cut_the_count_too(where: str) -> None:
+    with pytest.raises(ConfigurationError, match="more than a condition") as caught:
+        plan_object(describe_of("Account", "Id"), where=where)
+
+    assert "LIMIT" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "Name = 'LIMIT 10' AND (NOT Name LIKE 'a%')",
+        "Id IN (SELECT AccountId FROM Contact WHERE Email != null LIMIT 5)",
+        "a condition that only the org understands",
+    ],
+)
+def test_a_condition_is_the_org_s_to_judge(where: str) -> None:
+    assert plan_object(describe_of("Account", "Id"), where=where).soql.endswith(f" WHERE {where}")
+
+
 def test_a_query_that_does_not_fit_a_url_is_refused_before_it_is_sent() -> None:
     wide = [f"A_rather_long_name_of_a_field_{i}__c" for i in range(500)]
 
