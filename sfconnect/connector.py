@@ -24,14 +24,20 @@ from sfconnect.limits import (
     Limiter,
     LimiterContext,
     OpenLimiter,
+    PacedLimiter,
+    Pacer,
+    QuotaGuard,
+    QuotaShare,
     SharedLimiter,
+    calls_of_share,
     has_use_for,
 )
 from sfconnect.messages import Replay, Request, Response, Timeout, json_request
 from sfconnect.policy import CircuitPolicy
 from sfconnect.retry import RetryBudget, RetryPolicy
 from sfconnect.service import HttpService, Service
-from sfconnect.session import Session, SessionStats
+from sfconnect.session import Session
+from sfconnect.stats import SessionStats
 from sfconnect.transport import ConnectionPool, Tls
 
 if TYPE_CHECKING:
@@ -192,6 +198,7 @@ class Connector:
             if isinstance(transport, ConnectionPool):
                 await transport.open()
             limiter = await self._open_limiter(resolved)
+            limiter = self._guarded(limiter, service, resolved)
             self._build(service, resolved, transport, limiter)
         except BaseException:
             await self._close(None, None if self._given_transport else transport)
@@ -211,6 +218,22 @@ class Connector:
         context = LimiterContext(scope, max_waiting, wait_s, self._emitter, limit)
         self._shared = await chosen.open(context)
         return self._shared
+
+    def _guarded(self, limiter: Limiter, service: Service, resolved: Resolved) -> Limiter:
+        """Put what spares quotas before what bounds the calls in flight."""
+        settings = resolved.settings
+        if settings.max_per_second is not None:
+            limiter = PacedLimiter(limiter, Pacer(settings.max_per_second, clock=self._clock))
+        if service.quota_header is None:
+            return limiter
+        share = QuotaShare(
+            name=settings.quota_share_name,
+            share_percent=settings.quota_share_percent,
+            reserve_percent=settings.quota_reserve_percent,
+            wait=settings.quota_wait,
+        )
+        calls = calls_of_share(self._limit_scope(resolved), share) if share.bounds else None
+        return QuotaGuard(limiter, share, calls=calls, clock=self._clock)
 
     def _build(
         self, service: Service, resolved: Resolved, transport: Transport, limiter: Limiter

@@ -397,9 +397,17 @@ class ThrottledError(ApiError):
 
 
 class QuotaExceededError(ApiError):
-    """A daily, stored or licensed quota is used up; waiting seconds does not help."""
+    """A daily, stored or licensed quota is used up; waiting seconds does not help.
+
+    Attributes:
+        window_s: Seconds over which the quota counts calls; None where it counts something else.
+        resets_at: When there is room again, at the latest, in seconds since the epoch; None where
+            that cannot be known.
+    """
 
     throttled = True
+    window_s: float | None = None
+    resets_at: float | None = None
 
 
 class ServerError(ApiError):

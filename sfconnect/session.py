@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sfconnect.auth.base import SupportsSigning
 from sfconnect.auth.manager import CredentialState
 from sfconnect.clock import SYSTEM_CLOCK, Clock
-from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
+from sfconnect.errors import ConfigurationError, PoolClosed, QuotaExceededError, SfConnectError
 from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
-from sfconnect.limits import FixedLimiter, HeedsLongCalls, Limiter, Quota
+from sfconnect.limits import FixedLimiter, HeedsLongCalls, Limiter, NotesQuota, innermost
 from sfconnect.messages import PIECE_BYTES, Request, Response, request_id
 from sfconnect.outgoing import REDIRECTS, absolute_url, check_headers, redirect_target
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
-from sfconnect.retry.circuit import Circuit, CircuitStats
+from sfconnect.retry.circuit import Circuit
 from sfconnect.retry.deadline import SENT, Deadline
 from sfconnect.service import BoundsLongCalls, ExplainsRefusals
+from sfconnect.stats import SessionStats
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _A = TypeVar("_A", bound="Response | StreamedResponse")
 
 _SUCCESS = range(200, 300)
+_REFUSALS = 400
 _SERVER_ERRORS = 500
 _MAX_REDIRECTS = 5
 _REDIRECT_HINT = "Reads are sent on within the API's own host, five times at most; writes never."
@@ -43,29 +44,6 @@ _SHARED_HINT = "Leave revoke_on_close out; sessions end by themselves when nobod
 _SPENT_BODY_HINT = "There is a new token now, but the body was a stream and is used up: call again."
 # What a call may still do about a dead token; a list, so that its attempts share it.
 _ONE_REPLAY: list[None] = [None]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionStats:
-    """What a session has done so far.
-
-    Attributes:
-        calls: Calls that were made.
-        attempts: Requests sent for them, retries and replays included.
-        bytes_in: Bytes of answers, decompressed.
-        retries: Retries by reason: an error code or class name.
-        logins: Logins that succeeded.
-        quotas: The newest reading of each quota.
-        circuits: The circuit of each server, by host and port; none where they are off.
-    """
-
-    calls: int
-    attempts: int
-    bytes_in: int
-    retries: Mapping[str, int]
-    logins: int
-    quotas: Mapping[str, Quota]
-    circuits: Mapping[str, CircuitStats] = field(default_factory=dict)
 
 
 class Session:
@@ -109,6 +87,9 @@ class Session:
         self._signing = strategy if isinstance(strategy, SupportsSigning) else None
         self._transport = transport
         self._limiter = limiter or FixedLimiter(100)
+        noting: object = self._limiter
+        heeds = isinstance(noting, NotesQuota) and noting.heeds_quota
+        self._heeds_quota = cast("NotesQuota", noting) if heeds else None
         self._emitter = emitter or Emitter()
         self._clock = clock
         # The hot path spares itself a Python frame where the clock is the machine's.
@@ -131,7 +112,7 @@ class Session:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._under_way = 0
         self._idle: asyncio.Event | None = None  # made when somebody drains
-        self._calls = self._attempts = self._bytes_in = 0
+        self._calls = self._attempts = self._bytes_in = self._throttled = 0
         self._dressed: tuple[Credentials, str, Mapping[str, str]] | None = None
 
     def execute(self, request: Request) -> Coroutine[Any, Any, Response]:
@@ -254,6 +235,8 @@ class Session:
             return explained
         error = self.service.decode_error(request, answer)
         error.hint = hint or error.hint
+        if isinstance(error, QuotaExceededError) and error.window_s is not None:
+            error.resets_at = self._clock.time() + error.window_s
         return error
 
     async def _exchange(
@@ -315,6 +298,10 @@ class Session:
         """Give the slot back, and tell how the attempt went."""
         elapsed_s = self._now() - started
         failure = error if isinstance(error, SfConnectError) else None
+        if isinstance(answer, Response) and answer.status >= _REFUSALS:
+            # Decoded again when it is raised: what limiters learn from is worth that.
+            failure = self.service.decode_error(request, answer)
+            self._throttled += failure.throttled
         self._limiter.release(request.surface, elapsed_s, failure)
         circuit = self._circuit
         if circuit is not None and (
@@ -331,6 +318,8 @@ class Session:
             return
         # Kept as it came and read when somebody asks: it comes with nearly every answer.
         self._quota = header
+        if self._heeds_quota is not None:
+            self._heeds_quota.note_quota(self.service.read_quota(header))
         if self._emitter.hooks:
             for quota in self.service.read_quota(header):
                 self._emitter.emit(QuotaSeen(quota.name, quota.used, quota.maximum))
@@ -489,19 +478,22 @@ class Session:
         self._attempts += 1
         started = self._now()
         answer: StreamedResponse | None = None
+        counted: _CountedStream | None = None
         failure: BaseException | None = None
         try:
             async with self._transport.stream(wire) as answer:
                 if self.service.quota_header is not None:
                     self._note_quota(answer.headers.get(self.service.quota_header))
-                yield _CountedStream(answer, self._count_bytes), credentials
+                counted = _CountedStream(answer, self._count_bytes)
+                yield counted, credentials
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 error.add_note(SENT)
             failure = error
             raise
         finally:
-            self._end(request, answer, failure, started, number)
+            whole = counted.whole if counted is not None else None
+            self._end(request, whole or answer, failure, started, number)
 
     def _count_bytes(self, number: int) -> None:
         self._bytes_in += number
@@ -522,6 +514,7 @@ class Session:
 
     def stats(self) -> SessionStats:
         """Return a snapshot of the counters."""
+        limiter = innermost(self._limiter)
         return SessionStats(
             calls=self._calls,
             attempts=self._attempts,
@@ -529,6 +522,10 @@ class Session:
             retries=dict(self._retry.retries),
             logins=self._manager.logins,
             quotas={quota.name: quota for quota in self.service.read_quota(self._quota)},
+            throttled=self._throttled,
+            limit=getattr(limiter, "limit", None),
+            in_flight=getattr(limiter, "in_flight", None),
+            waiting=getattr(limiter, "waiting", None),
             circuits={server: one.stats() for server, one in self._circuits.items()},
         )
 
@@ -577,13 +574,15 @@ class Session:
 class _CountedStream:
     """A streamed answer that tells its session how many bytes were read from it."""
 
-    __slots__ = ("_answer", "_count", "headers", "status")
+    __slots__ = ("_answer", "_count", "headers", "status", "whole")
 
     def __init__(self, answer: StreamedResponse, count: Callable[[int], None]) -> None:
         self.status = answer.status
         self.headers = answer.headers
         self._answer = answer
         self._count = count
+        self.whole: Response | None = None
+        """The answer, if it was read whole; so a refusal is."""
 
     async def iter_bytes(self, chunk_size: int = PIECE_BYTES) -> AsyncIterator[bytes]:
         async for piece in self._answer.iter_bytes(chunk_size):
@@ -591,6 +590,6 @@ class _CountedStream:
             yield piece
 
     async def read(self) -> Response:
-        response = await self._answer.read()
+        response = self.whole = await self._answer.read()
         self._count(len(response.content))
         return response

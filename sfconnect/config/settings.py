@@ -72,6 +72,23 @@ class Settings:
         default=None,
         metadata=_about("What bounds the calls in flight beyond this process: a limiter's name."),
     )
+    max_per_second: float | None = field(
+        default=None, metadata=_about("Requests sent in a second, evenly spaced.", minimum=1e-3)
+    )
+    quota_share_percent: float | None = field(
+        default=None,
+        metadata=_about("Of the daily requests, what this share may use.", minimum=0.001),
+    )
+    quota_share_name: str = field(
+        default="default",
+        metadata=_about("Connections with one name use the share together."),
+    )
+    quota_reserve_percent: float = field(
+        default=0.0, metadata=_about("Of the daily requests, what is left to others.", minimum=0)
+    )
+    quota_wait: bool = field(
+        default=False, metadata=_about("Wait for room in the quota, instead of an error.")
+    )
     revoke_on_close: bool = field(
         default=False, metadata=_about("End the session on the server when the connection closes.")
     )

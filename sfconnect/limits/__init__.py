@@ -1,11 +1,19 @@
 """How much may be asked at once, and how much of a quota is left."""
 
 from sfconnect.limits.adaptive import AdaptiveLimiter
-from sfconnect.limits.concurrency import FixedLimiter, HeedsLongCalls, Limiter, has_use_for
+from sfconnect.limits.concurrency import (
+    FixedLimiter,
+    HeedsLongCalls,
+    Limiter,
+    has_use_for,
+    innermost,
+)
+from sfconnect.limits.guard import QuotaGuard, RecentCalls, calls_of_share
 from sfconnect.limits.lanes import Lane
 from sfconnect.limits.long_calls import LONG_LIMIT
 from sfconnect.limits.named import Adaptive
-from sfconnect.limits.quota import Quota
+from sfconnect.limits.quota import NotesQuota, Quota, QuotaShare, read_limits
+from sfconnect.limits.rate import PacedLimiter, Pacer
 from sfconnect.limits.shared import LimiterContext, OpenLimiter, SharedLimiter
 
 __all__ = [
@@ -17,8 +25,17 @@ __all__ = [
     "Lane",
     "Limiter",
     "LimiterContext",
+    "NotesQuota",
     "OpenLimiter",
+    "PacedLimiter",
+    "Pacer",
     "Quota",
+    "QuotaGuard",
+    "QuotaShare",
+    "RecentCalls",
     "SharedLimiter",
+    "calls_of_share",
     "has_use_for",
+    "innermost",
+    "read_limits",
 ]

@@ -39,6 +39,13 @@ class Limiter(Protocol):
         ...
 
 
+def innermost(limiter: object) -> object:
+    """The limiter that bounds the calls in flight, behind those that bound something else."""
+    while (inner := getattr(limiter, "inner", None)) is not None:
+        limiter = inner
+    return limiter
+
+
 @runtime_checkable
 class HeedsLongCalls(Protocol):
     """A limiter that holds back calls while too many run long."""
@@ -55,8 +62,9 @@ def has_use_for(limiter: Limiter, callers: int) -> bool:
     than that: it must hold enough to go on with. A limiter that does not tell its ``limit`` and
     who is ``waiting`` is taken to have use for everybody.
     """
-    limit: int | None = getattr(limiter, "limit", None)
-    waiting: int = getattr(limiter, "waiting", 0)
+    inner = innermost(limiter)
+    limit: int | None = getattr(inner, "limit", None)
+    waiting: int = getattr(inner, "waiting", 0)
     return limit is None or callers < limit or waiting < limit
 
 

@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 class Meaning:
     """The class of an error, whether repeating is safe, and what to change.
 
-    ``wait_s`` is how long it takes at the least until the cause may be gone, where that is long.
+    ``wait_s`` is how long it takes at the least until the cause may be gone, where that is long;
+    ``window_s`` is what a quota of calls counts over.
     """
 
     kind: type[ApiError]
     retry_safe: bool | None = False
     hint: str | None = None
     wait_s: float | None = None
+    window_s: float | None = None
 
 
 _REFUSED_BEFORE_ACTING = """
@@ -45,6 +47,7 @@ TERRITORY_REALIGN_IN_PROGRESS TXN_SECURITY_METERING_ERROR
 _REFUSED_FOR_A_WHILE = """
 API_CURRENTLY_DISABLED INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE
 """
+_DAY_S = 86_400.0
 _A_WHILE_S = 20.0
 """Maintenance lasts minutes; shorter waits would only use up the attempts."""
 _OUTCOME_UNKNOWN = """
@@ -188,5 +191,8 @@ def _request_limit(message: str) -> Meaning:
     if "concurrent" in message.lower():
         hint = "Fewer long calls at once: 25 may run longer than 20 s, 5 in developer orgs."
         return Meaning(ThrottledError, True, hint)
-    hint = "The org's requests of the last 24 hours are used up; see Setup, Company Information."
-    return Meaning(QuotaExceededError, False, hint)
+    hint = (
+        "The org's requests of the last 24 hours are used up (Setup → Company Information); there "
+        "is room bit by bit, as requests of a day ago leave the count, and nothing tells when."
+    )
+    return Meaning(QuotaExceededError, False, hint, window_s=_DAY_S)

@@ -14,6 +14,7 @@ from sfconnect.errors import (
     AuthConfigurationError,
     MultipleMatchesError,
     QueryError,
+    QuotaExceededError,
     RecordError,
     SessionExpiredError,
     ThrottledError,
@@ -57,7 +58,9 @@ _REFUSED_HINT = (
 _GATEWAY_HOSTS = ("api.salesforce.com", "test.api.salesforce.com")
 _LONG_IN_DEVELOPER_ORGS = 5
 _SOAP_PATH = "/services/Soap/"
-_QUOTA = re.compile(r"([\w-]*api-usage)=(\d+)/(\d+)")
+# What is behind a number in brackets may hold any character but the bracket; nobody may rely on
+# the names, which get more.
+_QUOTA = re.compile(r"([\w-]+)=(\d+)/(\d+)(?:\(([^)]*)\))?")
 
 
 class SalesforceService:
@@ -126,7 +129,8 @@ class SalesforceService:
     def read_quota(self, header: str) -> Sequence[Quota]:
         """Read ``api-usage=74/15000; per-app-api-usage=17/250(appName=x)``."""
         return [
-            Quota(name, int(used), int(maximum)) for name, used, maximum in _QUOTA.findall(header)
+            Quota(name, int(used), int(maximum), detail)
+            for name, used, maximum, detail in _QUOTA.findall(header)
         ]
 
 
@@ -212,6 +216,8 @@ def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]
     if meaning.kind is not QueryError:
         error = meaning.kind(message, **facts)
         error.throttled = error.throttled and is_load(fault.code)
+        if isinstance(error, QuotaExceededError):
+            error.window_s = meaning.window_s
         return error
     if _is_query(request):
         return QueryError(message, line=line, column=column, **facts)

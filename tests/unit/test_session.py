@@ -747,6 +747,41 @@ async def test_the_limiter_hears_how_each_attempt_went(world, scripted):
     assert heard == [("query", 2.0, "ConnectError"), ("query", 2.0, "NoneType")]
 
 
+async def test_the_limiter_hears_what_an_answer_refuses(world, scripted):
+    heard: list[str] = []
+
+    class Listener(FixedLimiter):
+        __slots__ = ()
+
+        def release(self, lane, elapsed_s, error):
+            heard.append(type(error).__name__)
+            super().release(lane, elapsed_s, error)
+
+    made = world(scripted(429, 404), limiter=Listener(1))
+
+    with pytest.raises(NotFoundError):
+        await run(made, made.session.execute(GET))
+
+    assert heard == ["ThrottledError", "NotFoundError"]
+    assert made.session.stats().throttled == 1
+
+
+async def test_stats_print_what_there_is_to_say(world, scripted):
+    made = world(scripted(answer(X_Quota="5/100"), 429, 200), service=QuotaService())
+    await made.session.execute(GET)
+    await run(made, made.session.execute(GET))
+
+    assert str(made.session.stats()).splitlines() == [
+        "calls     2, and 1 attempts more",
+        "in flight 0 of 100, 0 waiting",
+        "retries   1 (ThrottledError 1)",
+        "throttled 1",
+        "logins    1",
+        "received  2 bytes",
+        "quota     calls: 5 of 100 (5%)",
+    ]
+
+
 async def test_successes_refill_the_budget(world, scripted):
     budget = RetryBudget(100, cost=10, refund=2)
     made = world(scripted(ConnectError("No."), 200, 200, 404), budget=budget)

@@ -22,7 +22,7 @@ from sfconnect.etl.files import check_destination
 from sfconnect.instrumentation import Event, TokenReplaced
 from sfconnect.salesforce.auth import ClientCredentials, JwtBearer
 from sfconnect.salesforce.client import Salesforce
-from sfconnect.session import SessionStats
+from sfconnect.stats import SessionStats
 from sfconnect.transport import ConnectionPool
 
 

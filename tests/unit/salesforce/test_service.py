@@ -360,7 +360,18 @@ def test_an_unreadable_300_is_still_several_matches() -> None:
         ("api-usage=74/15000", [Quota("api-usage", 74, 15000)]),
         (
             "api-usage=17/15000; per-app-api-usage=16/250(appName=my-app)",
-            [Quota("api-usage", 17, 15000), Quota("per-app-api-usage", 16, 250)],
+            [
+                Quota("api-usage", 17, 15000),
+                Quota("per-app-api-usage", 16, 250, "appName=my-app"),
+            ],
+        ),
+        (
+            "per-app-api-usage=1/2(appName=a;b=3/4); api-usage=5/6;new-kind=7/8",
+            [
+                Quota("per-app-api-usage", 1, 2, "appName=a;b=3/4"),
+                Quota("api-usage", 5, 6),
+                Quota("new-kind", 7, 8),
+            ],
         ),
         ("", []),
         ("something else", []),
