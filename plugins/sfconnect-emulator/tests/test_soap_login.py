@@ -146,3 +146,50 @@ async def test_other_operations_and_other_apis_are_not_there(probe: Probe) -> No
     assert code(await send(probe, "<u:query/>")) == (500, "UNKNOWN_EXCEPTION")
     assert (await send(probe, "<u:login/>", place="m/64.0")).status == 404
     assert (await probe.send("POST", "/services/Soap/u")).status == 404
+
+
+ENVELOPES = {
+    "prefix of its own for the operation": (
+        f'<env:Envelope xmlns:env="{SOAP}" xmlns:urn="{PARTNER}"><env:Header><urn:CallOptions>'
+        "<urn:client>peer</urn:client><urn:defaultNamespace>sf</urn:defaultNamespace>"
+        f'</urn:CallOptions></env:Header><env:Body><n1:login xmlns:n1="{PARTNER}">\n'
+        "<n1:username>%s</n1:username>\n<n1:password>%s</n1:password>\n"
+        "</n1:login></env:Body></env:Envelope>"
+    ),
+    "organization in the header": (
+        f'<soapenv:Envelope xmlns:soapenv="{SOAP}" xmlns:urn="{PARTNER}"><soapenv:Header>'
+        "<urn:LoginScopeHeader><urn:organizationId>00D000000000001</urn:organizationId>"
+        "</urn:LoginScopeHeader></soapenv:Header><soapenv:Body><urn:login>"
+        "<urn:username>%s</urn:username><urn:password>%s</urn:password></urn:login>"
+        "</soapenv:Body></soapenv:Envelope>"
+    ),
+    "default namespace and CDATA": (
+        f'<Envelope xmlns="{SOAP}"><Body><login xmlns="{PARTNER}"><username>%s</username>'
+        "<password><![CDATA[%s]]></password></login></Body></Envelope>"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("declaration", ["", '<?xml version="1.0" encoding="utf-8" ?>\n'])
+@pytest.mark.parametrize("shape", ENVELOPES)
+@pytest.mark.parametrize("path", ["u/59.0", "u/59.0/", "u/59.0/00D000000000001", "%75/59.0"])
+async def test_the_envelopes_and_paths_of_other_clients_are_taken(
+    probe: Probe, declaration: str, shape: str, path: str
+) -> None:
+    seen = probe.org.announcement
+    document = declaration + ENVELOPES[shape] % (seen.username, seen.password + seen.security_token)
+    headers = {"content-type": "text/xml", "charset": "UTF-8", "SOAPAction": "login"}
+
+    answer = await probe.send("POST", f"/services/Soap/{path}", headers, document.encode())
+
+    assert answer.status == 200
+    probe.access_token = texts(answer)["sessionId"]
+    assert (await probe.get("/limits")).status == 200
+
+
+async def test_a_trusted_address_needs_the_password_alone(probe: Probe) -> None:
+    """As clients that leave the security token out expect it, from trusted addresses."""
+    seen = probe.org.announcement
+    probe.org.control.change_org({"trusted_ip_ranges": ["127.0.0.1"]})
+
+    assert (await login(probe, password=seen.password)).status == 200
