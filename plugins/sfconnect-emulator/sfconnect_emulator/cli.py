@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import math
 import sqlite3
 import sys
 import time
@@ -166,10 +167,13 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--request-log", type=Path, metavar="FILE", help="append one JSON line per request"
     )
-    for option, default in (("--bulk-page-rows", 50_000), ("--bulk-seconds", 0)):
+    for option, kind, default in (
+        ("--bulk-page-rows", _count, 50_000),
+        ("--bulk-seconds", _not_negative, 0),
+    ):
         group.add_argument(
             option,
-            type=_not_negative,
+            type=kind,
             default=default,
             help=f"accepted, without effect: there is no Bulk API yet (default: {default})",
         )
@@ -208,11 +212,19 @@ def _positive(text: str) -> float:
     return _number(text, allow_zero=False)
 
 
+def _count(text: str) -> int:
+    if text.isdecimal() and int(text):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 on")
+
+
 def _number(text: str, *, allow_zero: bool) -> float:
     try:
         number = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a finite number")
     if number > 0 or (allow_zero and number == 0):
         return number
     raise argparse.ArgumentTypeError(f"{text} is too small")

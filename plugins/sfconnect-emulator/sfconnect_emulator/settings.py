@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,14 @@ class Settings:
     bulk_page_rows: int = 50_000
     bulk_seconds: float = 0
     chunked: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("latency_ms", "token_ttl_s", "bulk_seconds"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} has to be a finite number from 0 on, not {value}")
+        if self.bulk_page_rows < 1:
+            raise ValueError(f"bulk_page_rows has to be from 1 on, not {self.bulk_page_rows}")
 
     @classmethod
     def from_options(cls, options: Options) -> Settings:

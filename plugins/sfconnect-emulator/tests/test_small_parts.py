@@ -243,3 +243,18 @@ async def test_a_user_created_over_rest_can_log_in_at_once(probe: Probe) -> None
         )
         == created.json()["id"]
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"latency_ms": float("inf")}, {"latency_ms": float("nan")}, {"latency_ms": -1},
+        {"token_ttl_s": float("inf")}, {"bulk_seconds": -0.1}, {"bulk_page_rows": 0},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_refuse_senseless_numbers(options: dict[str, float]) -> None:
+    (name,) = options
+
+    with pytest.raises(ValueError, match=name):
+        Settings(**options)  # type: ignore[arg-type] # what is wrong with them is the value

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from sfconnect.soql import SoqlSyntaxError
-from sfconnect.soql.ast import And, Condition, Membership, Not, Or, Query, Subquery
+from sfconnect.soql.ast import (
+    And,
+    Condition,
+    FieldsMacro,
+    Membership,
+    Not,
+    Or,
+    Query,
+    Subquery,
+    Typeof,
+)
 from sfconnect_emulator.data.errors import ApiError
 from sfconnect_emulator.soql.problems import Problems
 
@@ -14,6 +24,7 @@ MAX_LENGTH: Final = 100_000
 MAX_LENGTH_BEFORE_48: Final = 20_000
 _LONGER_QUERIES: Final = 48
 _NESTED_CHILDREN: Final = 58
+_FIELDS_FUNCTION: Final = 51
 MAX_OFFSET: Final = 2000
 MAX_SUBQUERIES: Final = 20
 MAX_SEMI_JOINS: Final = 2
@@ -36,8 +47,10 @@ def grammar(error: SoqlSyntaxError) -> ApiError:
 
 
 def check(query: Query, soql: str, version: float) -> None:
-    """Refuse too large offsets, misplaced semi-joins, and too many or too deep child queries."""
+    """Refuse what the version lacks, large offsets, misplaced semi-joins, too many children."""
     problems = Problems(soql)
+    if version < _FIELDS_FUNCTION and any(isinstance(item, FieldsMacro) for item in _items(query)):
+        raise problems.plain("MALFORMED_QUERY", "unexpected token: FIELDS")
     if isinstance(query.offset, int) and query.offset > MAX_OFFSET:
         message = f"Maximum SOQL offset allowed is {MAX_OFFSET}"
         raise problems.plain("NUMBER_OUTSIDE_VALID_RANGE", message)
@@ -53,6 +66,15 @@ def check(query: Query, soql: str, version: float) -> None:
             message = "SOQL statements cannot query aggregate relationships more than 1 level away"
             raise problems.plain("INVALID_FIELD", f"{message} from the root entity object.")
         check(child, soql, version)
+
+
+def _items(query: Query) -> Iterator[object]:
+    """What a query selects, in the branches of TYPEOF too."""
+    for item in query.select:
+        yield item
+        if isinstance(item, Typeof):
+            yield from (field for when in item.whens for field in when.fields)
+            yield from item.otherwise or ()
 
 
 def _check_semi_joins(condition: Condition, problems: Problems) -> None:

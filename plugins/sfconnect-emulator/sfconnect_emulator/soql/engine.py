@@ -86,6 +86,8 @@ class QueryEngine:
         query = self.parse(soql, version)
         context = self._context(soql, version, False, user)
         t = context.object(query.from_.name, query.from_.at)
+        # What could not run has no columns either; compiling finds out, without reading a row.
+        _ = Groups(context, t, query).sql() if is_grouped(query) else Level(context, t, query)
         return column_metadata(context, t, query)
 
     def parse(self, soql: str, version: float) -> Query:

@@ -72,7 +72,7 @@ class Groups:
         Raises:
             ApiError: There are more groups than a page holds.
         """
-        found = connection.execute(self._sql(), self._context.params).fetchmany(MAX_GROUPS + 1)
+        found = connection.execute(self.sql(), self._context.params).fetchmany(MAX_GROUPS + 1)
         if len(found) > MAX_GROUPS:
             raise self._context.problems.plain("EXCEEDED_ID_LIMIT", _TOO_MANY)
         return [self._record(row) for row in found]
@@ -167,7 +167,12 @@ class Groups:
         message = f"field {_name(item.args[0])} does not support aggregate operator {item.name}"
         raise self._context.problems.at(item.at, "MALFORMED_QUERY", message)
 
-    def _sql(self) -> str:
+    def sql(self) -> str:
+        """Compile all grouping sets, with their order.
+
+        Raises:
+            ApiError: HAVING or ORDER BY is refused.
+        """
         order = self._query.order_by
         sets = list(self._grouping_sets())
         body = " UNION ALL ".join(self._set_sql(keys) for keys in sets)

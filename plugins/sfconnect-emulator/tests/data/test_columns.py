@@ -124,6 +124,18 @@ def test_macros_and_typeof_have_columns(org: Desk) -> None:
         ("SELECT Foo FROM Account", "INVALID_FIELD"), ("SELECT Id FROM Foo", "INVALID_TYPE"),
         ("SELECT (SELECT Id FROM Foos) FROM Account", "INVALID_FIELD"),
         ("SELECT Id FORM Account", "MALFORMED_QUERY"),
+        ("SELECT COUNT(Foo) FROM Account", "INVALID_FIELD"),
+        ("SELECT COUNT_DISTINCT(Foo) FROM Account", "INVALID_FIELD"),
+        ("SELECT AVG(Foo) FROM Account", "INVALID_FIELD"),
+        ("SELECT SUM(Foo) FROM Account", "INVALID_FIELD"),
+        ("SELECT AVG(Owner.Foo) x FROM Account", "INVALID_FIELD"),
+        ("SELECT Type, GROUPING(Foo) FROM Account GROUP BY ROLLUP(Type)", "INVALID_FIELD"),
+        ("SELECT Type FROM Account GROUP BY Type HAVING COUNT(Foo) > 1", "INVALID_FIELD"),
+        ("SELECT Name FROM Account GROUP BY Type", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account WHERE Foo = 1", "INVALID_FIELD"),
+        ("SELECT Id FROM Account ORDER BY Foo", "INVALID_FIELD"),
+        ("SELECT (SELECT Foo FROM Contacts) FROM Account", "INVALID_FIELD"),
+        ("SELECT FIELDS(ALL) FROM Account", "MALFORMED_QUERY"),
     ],
 )  # fmt: skip
 def test_a_query_that_cannot_run_has_no_columns(org: Desk, soql: str, code: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from sfconnect_emulator.data.errors import ApiError
 from sfconnect_emulator.soql.desk import Desk
 
 NO_COLUMN = (
@@ -323,3 +324,23 @@ def test_currency_literals_are_amounts() -> None:
     desk.create("Account", Name="x", AnnualRevenue=5000)
 
     assert desk.values("SELECT Name FROM Account WHERE AnnualRevenue >= USD5000") == ["x"]
+
+
+@pytest.mark.parametrize(
+    "soql",
+    [
+        "SELECT FIELDS(STANDARD) FROM Account",
+        "SELECT FIELDS(ALL) FROM Account LIMIT 1",
+        "SELECT (SELECT FIELDS(STANDARD) FROM Contacts) FROM Account",
+        "SELECT TYPEOF What WHEN Account THEN FIELDS(STANDARD) END FROM Task",
+        "SELECT TYPEOF What WHEN Account THEN Name ELSE Name, FIELDS(STANDARD) END FROM Task",
+    ],
+)
+def test_fields_are_a_function_from_version_51_on(org: Desk, soql: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        org.engine.run(soql, version=50.0)
+
+    assert (caught.value.code, caught.value.message) == (
+        *("MALFORMED_QUERY", "unexpected token: FIELDS"),
+    )
+    org.engine.run(soql, version=51.0)
