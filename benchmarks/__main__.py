@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from benchmarks import cost, fan_out, logins, report, throughput
+from benchmarks import cost, fan_out, hedging, logins, report, throughput
 from benchmarks.clients import bare, ours
 from benchmarks.counters import Counts, count
 from benchmarks.machine import Machine
@@ -140,7 +140,48 @@ async def expiry(_: Effort) -> Table:
     )
 
 
-MEASUREMENTS: list[Callable[[Effort], Awaitable[Table]]] = [counters, cpu, queues, rates, expiry]
+async def tails(effort: Effort) -> Table:
+    """The slowest reads, with and without asking twice for late ones."""
+    rows = await hedging.measure(reads=effort.requests)
+    return Table(
+        "Hedged reads",
+        f"{effort.requests} GETs by {hedging.IN_FLIGHT} tasks. The server answers after "
+        f"{hedging.USUAL_MS} ms, and one time in {hedging.SLOW_EVERY} after {hedging.SLOW_MS} ms. "
+        "With `RetryPolicy(hedge=…)` a read that is late is asked for a second time, and the "
+        "slower request is cancelled with its connection; at most 5 % of the reads unless it says "
+        "otherwise.",
+        [
+            "hedged",
+            "p50, ms",
+            "p95, ms",
+            "p99, ms",
+            "worst, ms",
+            "requests per read",
+            "connections",
+        ],
+        [
+            [
+                row.hedge,
+                f"{row.p50_ms:.0f}",
+                f"{row.p95_ms:.0f}",
+                f"{row.p99_ms:.0f}",
+                f"{row.worst_ms:.0f}",
+                f"{row.requests_per_read:.3f}",
+                str(row.connections),
+            ]
+            for row in rows
+        ],
+    )
+
+
+MEASUREMENTS: list[Callable[[Effort], Awaitable[Table]]] = [
+    counters,
+    cpu,
+    queues,
+    rates,
+    tails,
+    expiry,
+]
 
 
 async def run(effort: Effort) -> str:

@@ -26,11 +26,27 @@ ANSWER = (
 ) + BODY
 
 
+class Delays:
+    """How long each answer is held back: all alike, but for one in ``slow_every``."""
+
+    def __init__(self, delay_s: float, slow_every: int, slow_s: float) -> None:
+        self._usual_s = delay_s
+        self._slow_every = slow_every
+        self._slow_s = slow_s
+        self._answers = 0
+
+    def next_s(self) -> float:
+        """Seconds until the next answer."""
+        self._answers += 1
+        is_slow = self._slow_every and self._answers % self._slow_every == 0
+        return self._slow_s if is_slow else self._usual_s
+
+
 class Static(asyncio.Protocol):
     """One connection: count the ends of request heads, write as many answers."""
 
-    def __init__(self, delay_s: float) -> None:
-        self._delay_s = delay_s
+    def __init__(self, delays: Delays) -> None:
+        self._delays = delays
         self._unread = b""
         self._loop = asyncio.get_running_loop()
 
@@ -41,13 +57,13 @@ class Static(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *heads, self._unread = (self._unread + data).split(END_OF_HEAD)
         for _ in heads:
-            if self._delay_s:
-                self._loop.call_later(self._delay_s, self._transport.write, ANSWER)
+            if delay_s := self._delays.next_s():
+                self._loop.call_later(delay_s, self._transport.write, ANSWER)
             else:
                 self._transport.write(ANSWER)
 
 
-async def serve(delay_s: float, cert_file: str | None) -> None:
+async def serve(delays: Delays, cert_file: str | None) -> None:
     """Answer until standard input closes; print the port first."""
     loop = asyncio.get_running_loop()
     context = None
@@ -55,7 +71,7 @@ async def serve(delay_s: float, cert_file: str | None) -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(cert_file)
     server = await loop.create_server(
-        lambda: Static(delay_s), "127.0.0.1", 0, backlog=4096, ssl=context
+        lambda: Static(delays), "127.0.0.1", 0, backlog=4096, ssl=context
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
@@ -63,12 +79,16 @@ async def serve(delay_s: float, cert_file: str | None) -> None:
 
 
 @contextmanager
-def static_server(*, delay_ms: int = 0, cert_file: str | None = None) -> Iterator[str]:
+def static_server(
+    *, delay_ms: int = 0, slow_every: int = 0, slow_ms: int = 0, cert_file: str | None = None
+) -> Iterator[str]:
     """Run the server in another process and give its base URL.
 
-    It speaks TLS if there is a file with its certificate and its key.
+    One answer in ``slow_every`` takes ``slow_ms``. It speaks TLS if there is a file with its
+    certificate and its key.
     """
-    command = [sys.executable, __file__, str(delay_ms), *([cert_file] if cert_file else [])]
+    numbers = [str(delay_ms), str(slow_every), str(slow_ms)]
+    command = [sys.executable, __file__, *numbers, *([cert_file] if cert_file else [])]
     scheme = "https" if cert_file else "http"
     with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as process:
         assert process.stdin is not None
@@ -80,4 +100,6 @@ def static_server(*, delay_ms: int = 0, cert_file: str | None = None) -> Iterato
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]) / 1000, sys.argv[2] if len(sys.argv) > 2 else None))
+    delay_ms, slow_every, slow_ms = map(int, sys.argv[1:4])
+    held_back = Delays(delay_ms / 1000, slow_every, slow_ms / 1000)
+    asyncio.run(serve(held_back, sys.argv[4] if len(sys.argv) > 4 else None))

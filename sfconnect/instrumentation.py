@@ -62,6 +62,17 @@ class RetryEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class HedgeSent:
+    """A read was late, so it was asked for a second time after ``after_ms``."""
+
+    name: ClassVar[str] = "hedge.sent"
+    method: str
+    path: str
+    surface: str
+    after_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeReconciled:
     """A hook was asked what became of a write: happened, did not happen, unknown or failed."""
 
@@ -188,6 +199,7 @@ Event: TypeAlias = (
     | RetryScheduled
     | RetryEnded
     | OutcomeReconciled
+    | HedgeSent
     | CircuitOpened
     | CircuitProbed
     | CircuitClosed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from sfconnect.errors import ConfigurationError
@@ -18,15 +18,50 @@ if TYPE_CHECKING:
     from sfconnect.messages import Response
 
 
-def check_number(place: str, value: object, *, least: float, fix: str) -> None:
-    """Refuse what is no finite number of at least ``least``.
+def check_number(place: str, value: object, *, least: float, most: float = inf, fix: str) -> None:
+    """Refuse what is no finite number from ``least`` to ``most``.
 
     Raises:
         ConfigurationError: It is not; the error names the place and what to write there.
     """
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not isfinite(value) or value < least:  # type: ignore[arg-type, operator]  # a number, as the line above found
+    if not is_number or not isfinite(value) or not least <= value <= most:  # type: ignore[arg-type, operator]  # a number, as the line above found
         raise ConfigurationError(f"{place} cannot be {value!r}.", hint=fix)
+
+
+@dataclass(frozen=True, slots=True)
+class HedgePolicy:
+    """When to ask a second time because the first answer is late.
+
+    For reads alone: GET and HEAD without a body. The first answer wins, and the other request is
+    cancelled, which costs its connection.
+
+    Attributes:
+        after_s: Ask again after so long.
+        percentile: Ask again once an answer takes longer than this share of the newest answers of
+            the surface, such as 0.95; with ``after_s`` too, not before that.
+        share: At most this share of the reads is asked for twice.
+
+    Raises:
+        ConfigurationError: Neither a time nor a percentile is given, or one makes no sense.
+    """
+
+    after_s: float | None = None
+    percentile: float | None = None
+    share: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.after_s is None and self.percentile is None:
+            message = "HedgePolicy needs to know how late an answer has to be."
+            raise ConfigurationError(message, hint="Give after_s, percentile, or both.")
+        if self.after_s is not None:
+            fix = "Give seconds, 0 or more."
+            check_number("HedgePolicy.after_s", self.after_s, least=0, fix=fix)
+        for name in ("percentile", "share"):
+            value = getattr(self, name)
+            if value is not None:
+                fix = "Give a share between 0 and 1, such as 0.95 for most."
+                check_number(f"HedgePolicy.{name}", value, least=0, most=1, fix=fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +72,8 @@ class RetryPolicy:
     half of that and all of it, so that callers that failed together do not come back together. A
     ``Retry-After`` of the server is a lower bound, spread by up to ``initial_s`` more. It is
     itself bounded by ``retry_after_cap_s``: a longer one ends the call with its error instead.
+
+    With ``hedge`` late reads are asked for twice, before anything has failed.
 
     ``max_attempts=1`` sends once. A limit over all attempts and waits is ``Timeout.call_s``.
 
@@ -49,6 +86,7 @@ class RetryPolicy:
     max_s: float = 20.0
     retry_after_cap_s: float = 120.0
     random: Callable[[], float] = random.random
+    hedge: HedgePolicy | None = None
 
     def __post_init__(self) -> None:
         attempts = self.max_attempts

@@ -14,13 +14,14 @@ from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ConfigurationError, PoolClosed, QuotaExceededError, SfConnectError
 from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
 from sfconnect.limits import FixedLimiter, HeedsLongCalls, Limiter, NotesQuota, innermost
-from sfconnect.messages import PIECE_BYTES, Request, Response, request_id
+from sfconnect.messages import Request, Response, request_id
 from sfconnect.outgoing import REDIRECTS, absolute_url, check_headers, redirect_target
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
-from sfconnect.retry.circuit import Circuit
+from sfconnect.retry.circuit import Circuit, Circuits
 from sfconnect.retry.deadline import SENT, Deadline
+from sfconnect.retry.hedging import Hedger, may_be_hedged
 from sfconnect.service import BoundsLongCalls, ExplainsRefusals
-from sfconnect.stats import SessionStats
+from sfconnect.stats import CountedStream, SessionStats
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sfconnect.auth.base import AuthStrategy, Credentials
     from sfconnect.auth.manager import CredentialManager
     from sfconnect.messages import StreamedResponse, Transport
-    from sfconnect.policy import CircuitPolicy, Reconcile
+    from sfconnect.policy import CircuitPolicy, HedgePolicy, Reconcile
     from sfconnect.service import Service
 
 _A = TypeVar("_A", bound="Response | StreamedResponse")
@@ -102,10 +103,12 @@ class Session:
             clock=clock,
             emitter=self._emitter,
         )
+        self._hedger = Hedger(clock=clock, emitter=self._emitter)
+        policies = (self._retry.policy, *self._retry.by_surface.values())
+        self._hedges = any(policy.hedge for policy in policies)
         self._reconcile = reconcile
         self._call_s = call_timeout_s
-        self._circuit_policy = circuit
-        self._circuits: dict[str, Circuit] = {}
+        self._circuits = Circuits(circuit, clock=clock, emitter=self._emitter)
         self._circuit: Circuit | None = None
         self._quota = ""
         self._closed = False
@@ -136,7 +139,11 @@ class Session:
         try:
             replays = _ONE_REPLAY.copy()
             try:
-                response = await self._attempt(replays, request, 1)
+                hedge = self._hedge(request) if self._hedges or request.retry else None
+                if hedge is None:
+                    response = await self._attempt(replays, request, 1)
+                else:
+                    response = await self._send_hedged(hedge, request)
             except SfConnectError as error:
                 first = error  # what comes of it is not to look like an error in its handling
             else:
@@ -158,6 +165,27 @@ class Session:
             self._under_way -= 1
             if self._idle is not None and not self._under_way:
                 self._idle.set()
+
+    def _hedge(self, request: Request) -> HedgePolicy | None:
+        """How this request is hedged; None if it is not."""
+        policy = self._retry.policy_of(request).hedge
+        is_well = self._circuit is None or not self._circuit.tripped
+        return policy if policy is not None and is_well and may_be_hedged(request) else None
+
+    def _send_hedged(self, hedge: HedgePolicy, request: Request) -> Coroutine[Any, Any, Response]:
+        # Each of the two has a replay of its own, as two calls would.
+        return self._hedger.send(
+            hedge,
+            request,
+            lambda: self._attempt(_ONE_REPLAY.copy(), request, 1),
+            partial(self._has_room, request.surface),
+        )
+
+    def _has_room(self, lane: str) -> bool:
+        has_room = self._limiter.try_acquire(lane)
+        if has_room:
+            self._limiter.release(lane, 0.0, None)
+        return has_room
 
     async def _attempt(self, replays: list[None], request: Request, number: int) -> Response:
         credentials = self._manager.current or await self._login(self._manager.get())
@@ -354,17 +382,8 @@ class Session:
             headers["Authorization"] = f"{credentials.token_type} {token}"
         check_headers(headers)
         base = self.service.base_url(credentials)
-        self._circuit = self._circuit_to(base.partition("://")[2].partition("/")[0])
+        self._circuit = self._circuits.to(base)
         return credentials, base, headers
-
-    def _circuit_to(self, server: str) -> Circuit | None:
-        policy = self._circuit_policy
-        if policy is None:
-            return None
-        if server not in self._circuits:
-            circuit = Circuit(server, policy, clock=self._clock, emitter=self._emitter)
-            self._circuits[server] = circuit
-        return self._circuits[server]
 
     def _bound_long_calls(self, credentials: Credentials) -> None:
         """Which org it is, and so how many calls may run long there, a login tells."""
@@ -431,7 +450,7 @@ class Session:
 
     async def _open_stream(
         self, stack: AsyncExitStack, request: Request, began: float, deadline: Deadline | None
-    ) -> _CountedStream:
+    ) -> CountedStream:
         opening = partial(self._open, stack, _ONE_REPLAY.copy())
         try:
             answer = await opening(request, 1)
@@ -446,7 +465,7 @@ class Session:
 
     async def _open(
         self, stack: AsyncExitStack, replays: list[None], request: Request, number: int
-    ) -> _CountedStream:
+    ) -> CountedStream:
         exchange = partial(self._open_once, stack)
         credentials = self._manager.current or await self._login(self._manager.get())
         answer, used = await exchange(request, credentials, number)
@@ -456,7 +475,7 @@ class Session:
 
     async def _open_once(
         self, stack: AsyncExitStack, request: Request, credentials: Credentials, number: int
-    ) -> tuple[_CountedStream | Response, Credentials]:
+    ) -> tuple[CountedStream | Response, Credentials]:
         """Open a stream that ends with ``stack``; a refusal is read whole and given instead."""
         async with AsyncExitStack() as attempt:
             held = self._held_stream(request, credentials, number)
@@ -469,7 +488,7 @@ class Session:
     @asynccontextmanager
     async def _held_stream(
         self, request: Request, credentials: Credentials, number: int
-    ) -> AsyncIterator[tuple[_CountedStream, Credentials]]:
+    ) -> AsyncIterator[tuple[CountedStream, Credentials]]:
         if self._circuit is not None and self._circuit.tripped:
             self._circuit.check()
         if not self._limiter.try_acquire(request.surface):
@@ -478,13 +497,13 @@ class Session:
         self._attempts += 1
         started = self._now()
         answer: StreamedResponse | None = None
-        counted: _CountedStream | None = None
+        counted: CountedStream | None = None
         failure: BaseException | None = None
         try:
             async with self._transport.stream(wire) as answer:
                 if self.service.quota_header is not None:
                     self._note_quota(answer.headers.get(self.service.quota_header))
-                counted = _CountedStream(answer, self._count_bytes)
+                counted = CountedStream(answer, self._count_bytes)
                 yield counted, credentials
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
@@ -526,7 +545,9 @@ class Session:
             limit=getattr(limiter, "limit", None),
             in_flight=getattr(limiter, "in_flight", None),
             waiting=getattr(limiter, "waiting", None),
-            circuits={server: one.stats() for server, one in self._circuits.items()},
+            circuits=self._circuits.stats(),
+            hedges=self._hedger.sent,
+            hedges_won=self._hedger.won,
         )
 
     async def drain(self, within_s: float | None = None) -> bool:
@@ -569,27 +590,3 @@ class Session:
                 await self._manager.revoke()
         except (SfConnectError, TimeoutError) as error:
             self._manager.tell_failure("revoke", error)
-
-
-class _CountedStream:
-    """A streamed answer that tells its session how many bytes were read from it."""
-
-    __slots__ = ("_answer", "_count", "headers", "status", "whole")
-
-    def __init__(self, answer: StreamedResponse, count: Callable[[int], None]) -> None:
-        self.status = answer.status
-        self.headers = answer.headers
-        self._answer = answer
-        self._count = count
-        self.whole: Response | None = None
-        """The answer, if it was read whole; so a refusal is."""
-
-    async def iter_bytes(self, chunk_size: int = PIECE_BYTES) -> AsyncIterator[bytes]:
-        async for piece in self._answer.iter_bytes(chunk_size):
-            self._count(len(piece))
-            yield piece
-
-    async def read(self) -> Response:
-        response = self.whole = await self._answer.read()
-        self._count(len(response.content))
-        return response

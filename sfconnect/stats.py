@@ -1,14 +1,17 @@
-"""What a connection has done so far, as one value that prints well."""
+"""What a session counts, and what it shows of that."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sfconnect.messages import PIECE_BYTES, Response
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from sfconnect.limits import Quota
+    from sfconnect.messages import StreamedResponse
     from sfconnect.retry.circuit import CircuitStats
 
 
@@ -28,6 +31,8 @@ class SessionStats:
         limit: Calls that the limiter lets be in flight now; None where it tells no number.
         in_flight: Calls that it has in flight.
         waiting: Calls that stand in its line.
+        hedges: Reads that were asked for twice because they were late.
+        hedges_won: Those of them whose second answer came first.
     """
 
     calls: int
@@ -41,6 +46,8 @@ class SessionStats:
     limit: int | None = None
     in_flight: int | None = None
     waiting: int | None = None
+    hedges: int = 0
+    hedges_won: int = 0
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<10}{value}" for name, value in self._lines())
@@ -55,9 +62,37 @@ class SessionStats:
             yield "retries", f"{sum(self.retries.values()):,} ({reasons})"
         if self.throttled:
             yield "throttled", f"{self.throttled:,}"
+        if self.hedges:
+            yield "hedges", f"{self.hedges:,}, of which {self.hedges_won:,} answered first"
         yield "logins", f"{self.logins:,}"
         yield "received", f"{self.bytes_in:,} bytes"
         for quota in self.quotas.values():
             yield "quota", str(quota)
         for server, circuit in self.circuits.items():
             yield "circuit", f"{server}: {circuit.state}"
+
+
+class CountedStream:
+    """A streamed answer that tells its session how many bytes were read from it."""
+
+    __slots__ = ("_answer", "_count", "headers", "status", "whole")
+
+    def __init__(self, answer: StreamedResponse, count: Callable[[int], None]) -> None:
+        self.status = answer.status
+        self.headers = answer.headers
+        self._answer = answer
+        self._count = count
+        self.whole: Response | None = None
+        """The answer, if it was read whole; so a refusal is."""
+
+    async def iter_bytes(self, chunk_size: int = PIECE_BYTES) -> AsyncIterator[bytes]:
+        """Iterate over the body in pieces, and count each."""
+        async for piece in self._answer.iter_bytes(chunk_size):
+            self._count(len(piece))
+            yield piece
+
+    async def read(self) -> Response:
+        """Read what is left of the body, and count it."""
+        response = self.whole = await self._answer.read()
+        self._count(len(response.content))
+        return response

@@ -207,6 +207,33 @@ class Circuit:
         )
 
 
+class Circuits:
+    """The circuits of a session, one for each server; none without a policy."""
+
+    def __init__(
+        self, policy: CircuitPolicy | None, *, clock: Clock, emitter: Emitter | None = None
+    ) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._emitter = emitter
+        self._by_server: dict[str, Circuit] = {}
+
+    def to(self, base_url: str) -> Circuit | None:
+        """The circuit to the server of a URL."""
+        if self._policy is None:
+            return None
+        server = base_url.partition("://")[2].partition("/")[0]
+        circuit = self._by_server.get(server)
+        if circuit is None:
+            circuit = Circuit(server, self._policy, clock=self._clock, emitter=self._emitter)
+            self._by_server[server] = circuit
+        return circuit
+
+    def stats(self) -> dict[str, CircuitStats]:
+        """How each of them stands, by host and port."""
+        return {server: circuit.stats() for server, circuit in self._by_server.items()}
+
+
 def _fault(answer: Response | StreamedResponse | None, error: BaseException | None) -> str | None:
     """What of an attempt's end says that the server is away; None if nothing does.
 

@@ -15,8 +15,8 @@ from sfconnect.errors import (
     RequestTimeoutError,
 )
 from sfconnect.limits import FixedLimiter
-from sfconnect.messages import Request, Response, Timeout
-from sfconnect.policy import CircuitPolicy, DidNotHappen, Happened
+from sfconnect.messages import Replay, Request, Response, Timeout
+from sfconnect.policy import CircuitPolicy, DidNotHappen, Happened, HedgePolicy
 from sfconnect.retry import RetryPolicy
 
 GET = Request("GET", "/rows")
@@ -346,3 +346,123 @@ async def test_an_outage_of_a_thousand_calls_is_barely_noticed_by_the_server(wor
     assert all(isinstance(error, ConnectError) for error in errors)
     # The first are in flight together, as many as the limiter lets; then there are probes only.
     assert len(made.transport.requests) < 150
+
+
+# Reads that are asked for twice
+
+HEDGE = HedgePolicy(after_s=0.0, share=1.0)
+
+
+class SlowFirst:
+    """The first request hangs, those after it are answered."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+        self.requests = 0
+
+    async def __call__(self, request):
+        self.requests += 1
+        if self.requests > 1:
+            return Response(200, {}, b'"second"')
+        try:
+            return await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+
+async def test_a_late_read_is_asked_for_twice_and_the_slower_request_is_ended(world):
+    server, limiter = SlowFirst(), FixedLimiter(2)
+    made = world(server, limiter=limiter, retry=RetryPolicy(hedge=HEDGE))
+
+    response = await made.session.execute(GET)
+
+    assert response.json() == "second"
+    assert (server.requests, server.cancelled) == (2, 1)
+    assert (limiter.in_flight, made.transport.in_flight) == (0, 0)
+    stats = made.session.stats()
+    assert (stats.calls, stats.attempts, stats.hedges, stats.hedges_won) == (1, 2, 1, 1)
+    assert [event.name for event in made.events if event.name == "hedge.sent"] == ["hedge.sent"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "options"),
+    [
+        (CREATE, {"retry": RetryPolicy(hedge=HEDGE)}),
+        (Request("PATCH", "/k", replay=Replay.KEYED), {"retry": RetryPolicy(hedge=HEDGE)}),
+        (GET, {}),
+        (GET, {"retry_by_surface": {"bulk": RetryPolicy(hedge=HEDGE)}}),
+        (GET, {"retry": RetryPolicy(hedge=HEDGE), "limiter": FixedLimiter(1)}),
+    ],
+    ids=["create", "upsert", "off", "another surface", "no slot"],
+)
+async def test_no_other_call_is_asked_for_twice(world, request_, options):
+    made = world(hang, **options)
+    task = asyncio.ensure_future(made.session.execute(request_))
+    await made.clock.advance(1)
+    assert len(made.transport.requests) == 1
+
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def test_a_single_call_may_be_hedged(world):
+    made = world(SlowFirst())
+    call = Call(GET, Response.json, made.session)
+
+    assert await call.with_retry(RetryPolicy(hedge=HEDGE)) == "second"
+
+
+async def test_a_hedged_read_whose_attempts_fail_is_retried(world):
+    made = world(
+        Fails(2), retry=RetryPolicy(hedge=HedgePolicy(after_s=0.5), initial_s=1, random=lambda: 1.0)
+    )
+
+    response = await ended(made, made.session.execute(GET))
+
+    assert response.status == 200
+    assert len(made.transport.requests) == 3
+
+
+class Fails:
+    """A server that breaks connections so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    async def __call__(self, request):
+        self.times -= 1
+        if self.times >= 0:
+            raise ConnectionLostError("Cut.")
+        return Response(200, {}, b"{}")
+
+
+async def test_streams_are_not_asked_for_twice(world):
+    made = world(hang, retry=RetryPolicy(hedge=HEDGE), call_timeout_s=0.05)
+
+    with pytest.raises(RequestTimeoutError):
+        async with made.session.stream(GET):
+            raise AssertionError("opened")
+
+    assert len(made.transport.requests) == 1
+
+
+async def test_while_a_circuit_is_open_nothing_is_asked_for_twice(world):
+    made = world(Outage(), retry=ONE_ATTEMPT, circuit=CircuitPolicy(failures=1))
+    await failures(made, 1)
+    hedged = Request("GET", "/", retry=RetryPolicy(max_attempts=1, hedge=HEDGE))
+
+    (error,) = await failures(made, 1, hedged)
+
+    assert error.code == "CIRCUIT_OPEN"
+    assert made.session.stats().hedges == 0
+
+
+async def test_the_limit_of_a_call_ends_both_requests(world):
+    made = world(hang, retry=RetryPolicy(hedge=HEDGE), call_timeout_s=0.05)
+
+    with pytest.raises(RequestTimeoutError) as caught:
+        await made.session.execute(GET)
+
+    assert caught.value.request_sent is True
+    assert (len(made.transport.requests), made.transport.in_flight) == (2, 0)
