@@ -34,7 +34,10 @@ _NO_API_SCOPE: Final = (
     "in anew."
 )
 _LITTLE: Final = 0.1
-_KINDS: Final = {SANDBOX_AUDIENCE: "a sandbox or scratch org", PRODUCTION_AUDIENCE: "production"}
+_KINDS: Final = {
+    SANDBOX_AUDIENCE: "a sandbox or scratch org",
+    PRODUCTION_AUDIENCE: "a production or developer org",
+}
 
 
 async def discovery(case: Case) -> Finding:

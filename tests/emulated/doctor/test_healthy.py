@@ -62,7 +62,7 @@ async def test_what_was_found_is_told(doctor: Doctor, org: Emulator) -> None:
     assert "profile System Administrator" in named(done, "org").message
     assert named(done, "scopes").message == "granted: api cdp_query_api openid"
     assert named(done, "limits").message.endswith("of 5,000,000 calls within 24 hours are left")
-    assert named(done, "environment").message == "the org is production"
+    assert named(done, "environment").message == "the org is a production or developer org"
 
 
 async def test_without_being_asked_to_nobody_is_logged_in(doctor: Doctor, org: Emulator) -> None:

@@ -98,13 +98,13 @@ def test_addresses_are_written_with_their_port() -> None:
 @pytest.mark.parametrize(
     ("strategy", "result", "message"),
     [
-        (jwt(), "pass", "the address is that of production"),
+        (jwt(), "pass", "the address is that of a production or developer org"),
         (jwt(SANDBOX, "ada@acme.example.dev"), "pass", "the address is that of a sandbox"),
         (jwt(SANDBOX), "warn", "The username does not end in .dev"),
         (
             jwt(audience="https://test.salesforce.com"),
             "warn",
-            "audience is that of a sandbox or scratch org, and login_url that of production",
+            "audience is that of a sandbox or scratch org, and login_url that of a production",
         ),
         (jwt("https://shop.acme.example/site"), "skip", "does not show what kind"),
     ],
@@ -121,10 +121,10 @@ async def test_production_and_sandboxes_are_told_apart_before_a_login(
 @pytest.mark.parametrize(
     ("url", "is_sandbox", "result", "message"),
     [
-        (PRODUCTION, False, "pass", "the org is production"),
+        (PRODUCTION, False, "pass", "the org is a production or developer org"),
         (SANDBOX, True, "pass", "the org is a sandbox or scratch org"),
         (PRODUCTION, True, "warn", "it is a sandbox or scratch org, and the address is that of"),
-        ("https://test.salesforce.com", False, "warn", "it is production, and the address"),
+        ("https://test.salesforce.com", False, "warn", "it is a production or developer org, and the address"),
         ("http://127.0.0.1:8080", True, "pass", "the org is a sandbox or scratch org"),
     ],
 )
