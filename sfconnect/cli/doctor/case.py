@@ -90,6 +90,17 @@ class Case:
         return self.login
 
     @property
+    def proving(self) -> Any:
+        """The strategy that proves who asks: the base, where the login builds on another."""
+        base = getattr(self.strategy, "base", None)
+        return self.strategy if base is None else base
+
+    @property
+    def is_of_a_tenant(self) -> bool:
+        """Whether the token is for another API than the org's own, as that of Data 360 is."""
+        return self.login is not None and self.proving is not self.strategy
+
+    @property
     def is_salesforce(self) -> bool:
         """Whether the login is to Salesforce; without one it may be."""
         if self.login is None:

@@ -29,9 +29,9 @@ _COMPARE: Final = (
 
 async def key(case: Case) -> Finding:
     """Load the key as a login would."""
-    if not signs(case.strategy):
+    if not signs(case.proving):
         return skipped(_NOTHING)
-    signer = case.signer = await signer_of(case.strategy)
+    signer = case.signer = await signer_of(case.proving)
     if isinstance(signer, LocalSigner):
         return passed(f"an RSA key of {signer.key.key_size} bits")
     return passed(f"signed elsewhere, by {type(signer).__name__} with {signer.algorithm}")
@@ -41,7 +41,7 @@ async def certificate(case: Case) -> Finding:
     """Sign something, and verify it by the certificate."""
     if case.signer is None:
         return skipped(_NOTHING)
-    strategy = case.strategy
+    strategy = case.proving
     file, text = (getattr(strategy, name, None) for name in ("certificate_file", "certificate"))
     if file is None and text is None:
         known = hasattr(strategy, "certificate_file")

@@ -23,7 +23,7 @@ async def login(case: Case) -> Finding:
     credentials = case.credentials = await connection.credentials()
     place = shown(credentials.instance_url)
     if case.logins:
-        return passed(f"logged in; the API is at {place}")
+        return passed(f"got a token; the API is at {place}")
     store = case.resolved.settings.token_store
     kept = f"the token that the store '{store}' has" if store else "a token that is there"
     return passed(f"not needed: {kept} is used, at {place}")

@@ -36,7 +36,7 @@ async def options(case: Case) -> Finding:
 async def flow(case: Case) -> Finding:
     """Look for the date at which the way to log in ends."""
     strategy = case.strategy
-    for one in (strategy, getattr(strategy, "base", None)):
+    for one in (strategy, case.proving):
         retirement = getattr(type(one), "retirement", None)
         if isinstance(retirement, Retirement):
             ends = f"{retirement.flow} ends {retirement.when}. {retirement.already}".strip()

@@ -125,7 +125,7 @@ async def environment(case: Case) -> Finding:
     if case.target is None:
         return skipped("the login names no address to compare with")
     url = case.target.url
-    audience, username = getattr(case.strategy, "audience", None), _username(case)
+    audience, username = getattr(case.proving, "audience", None), _username(case)
     wanted = derive_audience(url)
     if audience in _KINDS and wanted in _KINDS and audience != wanted:
         here, there = _KINDS[wanted], _KINDS[audience]
@@ -139,7 +139,7 @@ async def environment(case: Case) -> Finding:
 
 
 def _username(case: Case) -> str | None:
-    name = getattr(case.strategy, "username", None)
+    name = getattr(case.proving, "username", None)
     return name if isinstance(name, str) else None
 
 

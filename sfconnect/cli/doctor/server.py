@@ -76,7 +76,7 @@ async def clock(case: Case) -> Finding:
     message = f"This machine's clock is {apart:.0f} s {direction} the server's."
     if apart <= DRIFT_S:
         return passed(message)
-    if signs(case.strategy):
+    if signs(case.proving):
         return failed(f"{message} What the key signs is too old or too new when it comes.", _NTP)
     return warned(message, _NTP)
 

@@ -32,9 +32,16 @@ OF_AN_ORG: Final = (
     *_HERE,
     Step("scopes", orgs.scopes, ("login",), is_authentication=True),
     Step("user", orgs.user, ("login",), is_authentication=True),
-    Step("api", orgs.api, ("scopes",)),
-    Step("org", orgs.org, ("user", "api")),
+    Step("api", orgs.api, ("scopes", "user")),
+    Step("org", orgs.org, ("api",)),
     Step("limits", orgs.limits, ("api",)),
+    Step("environment", orgs.environment, ("options",)),
+)
+OF_A_TENANT: Final = (
+    *_ON_THE_WAY,
+    Step("discovery", orgs.discovery, ("tls",)),
+    *_HERE,
+    Step("api", logins.resource, ("login",)),
     Step("environment", orgs.environment, ("options",)),
 )
 OF_ANOTHER_API: Final = (
@@ -46,12 +53,18 @@ OF_ANOTHER_API: Final = (
 )
 
 
+def _rest(case: Case) -> tuple[Step, ...]:
+    if not case.is_salesforce:
+        return OF_ANOTHER_API
+    return OF_A_TENANT if case.is_of_a_tenant else OF_AN_ORG
+
+
 async def examine(case: Case, tell: Callable[[Check], None]) -> Examination:
     """Make all checks of a case; it never raises for what a server does."""
     examination = Examination(case, tell)
     try:
         await examination.make(_OPTIONS)
-        await examination.make(OF_AN_ORG if case.is_salesforce else OF_ANOTHER_API)
+        await examination.make(_rest(case))
     finally:
         await case.aclose()
     return examination

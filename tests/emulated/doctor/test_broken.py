@@ -394,6 +394,56 @@ async def test_a_user_for_whom_no_admin_has_approved_the_app(doctor: Doctor, org
     assert named(done, "api").message == "not tried: login failed"
 
 
+async def test_a_token_that_is_dead(doctor: Doctor, org: Emulator) -> None:
+    done = await doctor(auth="access-token", instance_url=org.login_url, access_token="00D!dead")
+
+    found = the_failure(done)
+    assert (found.name, done.exit_code) == ("user", 3)
+    assert "client-credentials or jwt-bearer" in (found.fix or "")
+    assert "00D!dead" not in str(done.checks)
+    assert named(done, "api").message == "not tried: user failed"
+
+
+async def test_a_person_whose_login_is_not_there(doctor: Doctor, org: Emulator) -> None:
+    done = await doctor(auth="authorization-code", login_url=org.login_url, client_id=org.client_id)
+
+    found = the_failure(done)
+    assert (found.name, done.exit_code) == ("login", 3)
+    assert "sfconnect login" in (found.fix or "")
+
+
+async def test_a_resource_of_another_api_that_is_not_there(doctor: Doctor, org: Emulator) -> None:
+    done = await doctor(
+        auth="oauth2-client-credentials",
+        token_url=f"{org.login_url}/services/oauth2/token",
+        base_url=org.login_url,
+        client_id=org.client_id,
+        client_secret=org.client_secret,
+        path="/services/data/v60.0/nothing?q=1",
+    )
+
+    found = the_failure(done)
+    assert (found.name, done.exit_code) == ("api", 1)
+    assert found.fix == "Check the path, and that the login may read it."
+
+
+async def test_an_issuer_that_gives_no_tokens(doctor: Doctor, org: Emulator) -> None:
+    document = {"issuer": org.login_url, "authorization_endpoint": f"{org.login_url}/a"}
+    action = {"type": "respond", "status": 200, "json": document}
+    org.control.add_faults([{"match": {"path": "well-known"}, "action": action}])
+
+    done = await doctor(
+        auth="oauth2-client-credentials",
+        issuer=org.login_url,
+        base_url=org.login_url,
+        client_id=org.client_id,
+        client_secret=org.client_secret,
+    )
+
+    found = the_failure(done)
+    assert (found.name, found.fix) == ("discovery", "Give token_url.")
+
+
 async def test_a_user_without_api_access(doctor: Doctor, org: Emulator) -> None:
     org.control.change_org({"users_without_api": [org.username]})
 

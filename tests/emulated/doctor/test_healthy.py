@@ -97,7 +97,7 @@ async def test_a_renewed_token_is_kept_where_programs_look_for_it(
     first = await doctor(**options)
     second = await doctor(**options)
 
-    assert "logged in" in named(first, "login").message
+    assert "got a token" in named(first, "login").message
     assert "the token that the store 'file' has is used" in named(second, "login").message
     assert (first.exit_code, second.exit_code) == (0, 0)
 
@@ -156,6 +156,19 @@ async def test_another_api_without_issuer_and_path_says_what_could_be_given(
 
     assert (results(done)["discovery"], results(done)["clock"]) == ("skip", "pass")
     assert named(done, "api").fix == "Name one that the login may read: --path /…"
+
+
+async def test_a_tenant_of_data_360_is_no_org(
+    doctor: Doctor, org: Emulator, tmp_path: Path
+) -> None:
+    (tmp_path / "server.crt").write_text(process_key_pair().certificate)
+    given = {**by_key(org), "auth": "data360", "base": "jwt-bearer"}
+
+    done = await doctor(**given, certificate_file="server.crt")
+
+    assert set(results(done)) == set(NAMES) - {"scopes", "user", "org", "limits"}
+    assert [results(done)[name] for name in ("key", "certificate", "login")] == ["pass"] * 3
+    assert (results(done)["api"], done.exit_code) == ("skip", 0)
 
 
 def test_the_command_prints_lines_or_an_array(

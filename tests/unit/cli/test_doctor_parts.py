@@ -124,7 +124,12 @@ async def test_production_and_sandboxes_are_told_apart_before_a_login(
         (PRODUCTION, False, "pass", "the org is a production or developer org"),
         (SANDBOX, True, "pass", "the org is a sandbox or scratch org"),
         (PRODUCTION, True, "warn", "it is a sandbox or scratch org, and the address is that of"),
-        ("https://test.salesforce.com", False, "warn", "it is a production or developer org, and the address"),
+        (
+            "https://test.salesforce.com",
+            False,
+            "warn",
+            "it is a production or developer org",
+        ),
         ("http://127.0.0.1:8080", True, "pass", "the org is a sandbox or scratch org"),
     ],
 )
