@@ -76,8 +76,8 @@ class Slots:
             return True
         return False
 
-    async def acquire(self) -> None:
-        """Take a slot, waiting in line for it.
+    async def acquire(self, key: str = "") -> None:
+        """Take a slot, waiting in line for it; ``key`` says for whom, where that matters.
 
         Raises:
             LineFullError: ``max_waiting`` others wait already; or what ``full`` makes.
@@ -90,7 +90,7 @@ class Slots:
             return
         if self.max_waiting is not None and self.waiting >= self.max_waiting:
             raise self._full()
-        turn = self._stand_in_line(asyncio.get_running_loop())
+        turn = self._stand_in_line(asyncio.get_running_loop(), key)
         try:
             await turn
         except BaseException:
@@ -100,7 +100,11 @@ class Slots:
                 self.release()  # the slot was given in the same moment; pass it on
             raise
 
-    def _stand_in_line(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+    def _stand_in_line(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        key: str,  # for those that tell waiters apart
+    ) -> asyncio.Future[None]:
         turn: asyncio.Future[None] = loop.create_future()
         self._line.append(turn)
         self.waiting += 1

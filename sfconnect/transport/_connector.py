@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import partial
 from socket import AF_INET
 from typing import TYPE_CHECKING, Any
@@ -38,10 +39,13 @@ class ConnectionCounts:
     handshakes: int = 0
     resumed: int = 0
     lookups: int = 0
+    tried_by_host: Counter[str] = field(default_factory=Counter)
+    opened_by_host: Counter[str] = field(default_factory=Counter)
 
-    def note(self, connection: ResponseHandler) -> None:
+    def note(self, connection: ResponseHandler, host: str) -> None:
         """Count a connection that was made."""
         self.opened += 1
+        self.opened_by_host[host] += 1
         transport = connection.transport
         tls = transport.get_extra_info("ssl_object") if transport else None
         if tls is not None:
@@ -89,7 +93,9 @@ class ClosableConnector(aiohttp.TCPConnector):
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # the name is aiohttp's
     ) -> ResponseHandler:
+        host = str(req.url.origin())
         self._counts.tried += 1
+        self._counts.tried_by_host[host] += 1
         # A scope without a limit, for end_connecting to end: unlike Task.cancel, it can tell its
         # own cancellation from one of the caller's.
         scope = asyncio.timeout(None)
@@ -107,7 +113,7 @@ class ClosableConnector(aiohttp.TCPConnector):
             raise
         finally:
             self._being_made.discard(scope)
-        self._counts.note(connection)
+        self._counts.note(connection, host)
         return connection
 
     def end_connecting(self) -> None:

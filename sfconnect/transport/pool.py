@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 import anyio.to_thread
 from yarl import URL
 
-from sfconnect._slots import Slots
+from sfconnect._fair_slots import FairSlots
 from sfconnect._version import VERSION
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import (
@@ -36,13 +37,40 @@ from sfconnect.transport._upload import producer_error, sendable
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from types import TracebackType
 
     from sfconnect.transport.tls import Tls
 
+_THROTTLING = frozenset({429, 503})
+_LOGIN = "auth"
+"""The surface of requests that log in."""
+_SCHEME_END = len("https://")
 # ValueError: what aiohttp raises for a request that it will not put on the wire.
 _FAILURES = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class HostStats:
+    """What a pool has done for one host; the counters only grow.
+
+    Attributes:
+        connections_opened: Connections made so far.
+        connections_reused: Requests that went over a connection which was there.
+        requests_num: Requests that got a connection.
+        requests_in_flight: Requests that hold one now.
+        requests_waiting: Requests in line now.
+        requests_errors: Requests that ended without an answer.
+        throttled: Answers with the status 429, or 503, by which servers ask for less.
+    """
+
+    connections_opened: int
+    connections_reused: int
+    requests_num: int
+    requests_in_flight: int
+    requests_waiting: int
+    requests_errors: int
+    throttled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +91,7 @@ class PoolStats:
         requests_wait_ms: Time that they waited, in all.
         requests_errors: Requests that ended without an answer.
         requests_refused: Requests refused because the line was full or the wait too long.
+        hosts: The same for each host, by scheme, host and port.
     """
 
     connections_max: int
@@ -78,6 +107,22 @@ class PoolStats:
     requests_wait_ms: float
     requests_errors: int
     requests_refused: int
+    hosts: Mapping[str, HostStats] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.requests_in_flight} of {self.connections_max} in flight, "
+            f"{self.requests_waiting} waiting; {self.requests_num:,} requests over "
+            f"{self.connections_opened:,} connections"
+        ]
+        for name, host in sorted(self.hosts.items()):
+            lines.append(
+                f"{name}: {host.requests_in_flight} in flight, {host.requests_waiting} waiting; "
+                f"{host.requests_num:,} requests, {host.connections_opened:,} connections opened, "
+                f"{host.connections_reused:,} reused, {host.requests_errors:,} errors, "
+                f"{host.throttled:,} throttled"
+            )
+        return "\n".join(lines)
 
 
 class ConnectionPool:
@@ -85,7 +130,9 @@ class ConnectionPool:
 
     Requests beyond that wait in order; beyond ``max_waiting`` they are refused with
     ``TooManyRequests``, and after ``wait_s`` with ``PoolTimeout``, so that pressure reaches the
-    producer. One pool may serve many orgs and APIs. It never follows redirects and never retries.
+    producer. One pool may serve many orgs and APIs: those that wait are served in turn, one request
+    each, so that a storm of one starves no other, and a login waits behind no calls of its own org.
+    It never follows redirects and never retries.
 
     Nothing is bound to an event loop before :meth:`open`.
 
@@ -114,7 +161,7 @@ class ConnectionPool:
         user_agent: str = "",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._slots = Slots(
+        self._slots = FairSlots(
             _checked(max_connections),
             max_waiting=max_waiting,
             wait_s=wait_s,
@@ -135,6 +182,7 @@ class ConnectionPool:
         self._closed = False
         self._requests = self._queued = self._errors = self._refused = 0
         self._counts = ConnectionCounts()
+        self._hosts: dict[str, _Host] = {}
         self._wait_ms = 0.0
 
     async def open(self) -> None:
@@ -212,7 +260,8 @@ class ConnectionPool:
             Exception: What the producer of a streamed body raised.
         """
         if not self._slots.try_acquire():
-            await self._wait_for_slot()
+            await self._wait_for_slot(request)
+        host = self._begin_for(request)
         try:
             if request.content is None:
                 # Reading releases the connection at its end, and gives it up if it fails.
@@ -224,9 +273,13 @@ class ConnectionPool:
             if "Content-Encoding" in answer.headers:
                 content = await inflated(content, answer.headers["Content-Encoding"])
         except _FAILURES as error:
+            host.errors += 1
             raise self._failure(error, request) from presentable(error)
         finally:
+            host.in_flight -= 1
             self._release()
+        if answer.status in _THROTTLING:
+            host.throttled += 1
         return Response(answer.status, answer.headers, content)
 
     @asynccontextmanager
@@ -237,22 +290,36 @@ class ConnectionPool:
         closes the connection. Raises as :meth:`send` does.
         """
         if not self._slots.try_acquire():
-            await self._wait_for_slot()
+            await self._wait_for_slot(request)
+        host = self._begin_for(request)
         try:
             answer = await self._begin(request)
+            host.throttled += answer.status in _THROTTLING
             try:
                 yield AiohttpStream(answer, request, self._failure)
             finally:
                 answer.release()
         finally:
+            host.in_flight -= 1
             self._release()
 
     async def _begin(self, request: Request) -> aiohttp.ClientResponse:
         try:
             answer: aiohttp.ClientResponse = await self._start(request)
         except _FAILURES as error:
+            self._hosts[_origin(request)].errors += 1
             raise self._failure(error, request) from presentable(error)
         return answer
+
+    def _begin_for(self, request: Request) -> _Host:
+        """Count a request for its host."""
+        origin = _origin(request)
+        host = self._hosts.get(origin)
+        if host is None:
+            host = self._hosts[origin] = _Host()
+        host.requests += 1
+        host.in_flight += 1
+        return host
 
     def _start(self, request: Request) -> Any:
         session = self._session
@@ -277,11 +344,13 @@ class ConnectionPool:
             **options,
         )
 
-    async def _wait_for_slot(self) -> None:
+    async def _wait_for_slot(self, request: Request) -> None:
         if self._session is None:
             raise _closed_error()
         started = self._clock.monotonic()
-        await self._slots.acquire()
+        # A login has a turn of its own, before which none of its org's calls is in line.
+        origin = _origin(request)
+        await self._slots.acquire(f"{_LOGIN} {origin}" if request.surface == _LOGIN else origin)
         self._queued += 1
         self._wait_ms += (self._clock.monotonic() - started) * 1000
 
@@ -328,7 +397,26 @@ class ConnectionPool:
             requests_wait_ms=self._wait_ms,
             requests_errors=self._errors,
             requests_refused=self._refused,
+            hosts=self._host_stats(),
         )
+
+    def _host_stats(self) -> dict[str, HostStats]:
+        waiting: Counter[str] = Counter()
+        for key, number in self._slots.waiting_by_key().items():
+            waiting[key.removeprefix(f"{_LOGIN} ")] += number
+        tried, opened = self._counts.tried_by_host, self._counts.opened_by_host
+        return {
+            origin: HostStats(
+                connections_opened=opened[origin],
+                connections_reused=max(0, host.requests - tried[origin]),
+                requests_num=host.requests,
+                requests_in_flight=host.in_flight,
+                requests_waiting=waiting[origin],
+                requests_errors=host.errors,
+                throttled=host.throttled,
+            )
+            for origin, host in self._hosts.items()
+        }
 
     async def drain(self) -> None:
         """Refuse new requests, and wait until those in flight or in line have ended."""
@@ -354,6 +442,23 @@ class ConnectionPool:
             await session.close()
             if self._resolver is not None:
                 await self._resolver.close()
+
+
+@dataclass(slots=True)
+class _Host:
+    """What is counted for one host."""
+
+    requests: int = 0
+    in_flight: int = 0
+    errors: int = 0
+    throttled: int = 0
+
+
+def _origin(request: Request) -> str:
+    """Scheme, host and port, as they stand in the URL."""
+    url = request.path
+    end = url.find("/", _SCHEME_END)
+    return url if end < 0 else url[:end]
 
 
 def _checked(max_connections: int) -> int:

@@ -1,0 +1,134 @@
+"""One pool for many orgs, over sockets: no org starves another, and each is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from sfconnect.errors import ConnectError
+from sfconnect.messages import Request
+from sfconnect.transport import ConnectionPool
+
+
+class Org:
+    """Notes who came, in order, and answers one request each time it is let to."""
+
+    def __init__(self, name: str, arrivals: list[str]) -> None:
+        self.name = name
+        self.arrivals = arrivals
+        self.status = 200
+        self.gate = asyncio.Semaphore(0)
+        app = web.Application()
+        app.router.add_get("/{name}", self._answer)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
+
+    async def __aenter__(self) -> Org:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.arrivals.append(f"{self.name}/{request.match_info['name']}")
+        await self.gate.acquire()
+        return web.Response(status=self.status)
+
+    def get(self, name: str, surface: str = "rest") -> Request:
+        return Request("GET", f"{self.url}/{name}", surface=surface)
+
+
+@pytest.fixture
+async def orgs() -> AsyncIterator[tuple[Org, Org]]:
+    arrivals: list[str] = []
+    async with Org("stormy", arrivals) as stormy, Org("calm", arrivals) as calm:
+        yield stormy, calm
+
+
+async def until(condition) -> None:
+    # Nothing announces that a line has grown.
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+
+async def test_a_storm_of_one_org_does_not_starve_the_few_calls_of_another(orgs):
+    stormy, calm = orgs
+    for org in orgs:
+        org.gate = asyncio.Semaphore(10_000)
+
+    async with ConnectionPool(max_connections=20) as pool:
+        storm = [asyncio.create_task(pool.send(stormy.get(f"{n}"))) for n in range(5_000)]
+        await until(lambda: pool.stats().requests_waiting > 4_000)
+        before = sum(task.done() for task in storm)
+        await asyncio.gather(*(pool.send(calm.get(f"{n}")) for n in range(10)))
+        meanwhile = sum(task.done() for task in storm) - before
+        for task in storm:
+            task.cancel()
+        await asyncio.gather(*storm, return_exceptions=True)
+
+    assert meanwhile < 200
+
+
+async def test_each_freed_connection_goes_to_the_orgs_in_turn(orgs):
+    stormy, calm = orgs
+    async with ConnectionPool(max_connections=1) as pool:
+        sent = [asyncio.create_task(pool.send(stormy.get(f"{n}"))) for n in range(4)]
+        await until(lambda: pool.stats().requests_waiting == 3)
+        sent += [asyncio.create_task(pool.send(calm.get(f"{n}"))) for n in range(2)]
+        sent += [asyncio.create_task(pool.send(stormy.get("login", surface="auth")))]
+        await until(lambda: pool.stats().requests_waiting == 6)
+        waiting = {url: host.requests_waiting for url, host in pool.stats().hosts.items()}
+        for org in orgs:
+            for _ in range(5):
+                org.gate.release()
+        await asyncio.gather(*sent)
+
+    assert waiting == {stormy.url: 4}  # of the other no request has begun
+    assert stormy.arrivals == [
+        "stormy/0",
+        "stormy/1",
+        "calm/0",
+        "stormy/login",
+        "stormy/2",
+        "calm/1",
+        "stormy/3",
+    ]
+
+
+async def test_every_host_has_its_counters(orgs):
+    stormy, calm = orgs
+    for org in orgs:
+        org.gate = asyncio.Semaphore(100)
+    calm.status = 429
+
+    async with ConnectionPool() as pool:
+        for _ in range(3):
+            await pool.send(stormy.get("x"))
+        await pool.send(calm.get("x"))
+        async with pool.stream(calm.get("y")):
+            in_flight = pool.stats().hosts[calm.url].requests_in_flight
+        with pytest.raises(ConnectError):
+            await pool.send(Request("GET", "http://127.0.0.1:9/"))
+        with pytest.raises(ConnectError):
+            async with pool.stream(Request("GET", "http://127.0.0.1:9")):
+                pass
+        stats = pool.stats()
+
+    storm, quiet, nobody = (
+        stats.hosts[url] for url in (stormy.url, calm.url, "http://127.0.0.1:9")
+    )
+    assert (storm.connections_opened, storm.connections_reused, storm.requests_num) == (1, 2, 3)
+    assert (quiet.throttled, quiet.requests_num, in_flight) == (2, 2, 1)
+    assert (nobody.requests_errors, nobody.connections_opened, nobody.connections_reused) == (
+        2,
+        0,
+        0,
+    )
+    assert all(host.requests_in_flight == 0 for host in stats.hosts.values())
+    assert f"{stormy.url}: 0 in flight, 0 waiting; 3 requests, 1 connections" in str(stats)
