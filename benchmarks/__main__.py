@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from benchmarks import cost, fan_out, hedging, logins, report, throughput
+from benchmarks import bodies, cost, fan_out, hedging, logins, report, stalls, throughput
 from benchmarks.clients import bare, ours
 from benchmarks.counters import Counts, count
 from benchmarks.machine import Machine
@@ -27,10 +27,11 @@ class Effort:
     requests: int
     fan_out_calls: int
     turns: int
+    sizes_mb: tuple[float, ...]
 
 
-FULL = Effort(rounds=7, requests=4_000, fan_out_calls=8_000, turns=40)
-QUICK = Effort(rounds=2, requests=800, fan_out_calls=8_000, turns=5)
+FULL = Effort(rounds=7, requests=4_000, fan_out_calls=8_000, turns=40, sizes_mb=(0.1, 1, 3, 10, 20))
+QUICK = Effort(rounds=2, requests=800, fan_out_calls=8_000, turns=5, sizes_mb=(0.1, 1))
 
 
 async def counters(_: Effort) -> Table:
@@ -140,6 +141,54 @@ async def expiry(_: Effort) -> Table:
     )
 
 
+async def large(effort: Effort) -> Table:
+    """CPU per large answer."""
+    rows = await asyncio.to_thread(
+        bodies.measure, rounds=min(effort.rounds, 3), pages=effort.turns, streams=effort.turns // 5
+    )
+    return Table(
+        "Large answers",
+        "CPU of the client's process per body. A page: 2,000 records as JSON, compressed, opened "
+        "and decoded. A bulk result: 50 MB, streamed in pieces of the given size.",
+        ["body", "client", "loop", "opened by", "TLS", "pieces", "CPU, ms"],
+        [
+            [
+                case.body,
+                case.client,
+                case.loop,
+                case.library if case.body == "page" else "",
+                "yes" if case.tls else "no",
+                f"{case.piece // 1024} KiB" if case.piece else "",
+                f"{cpu_ms:.1f}",
+            ]
+            for case, cpu_ms in rows
+        ],
+    )
+
+
+async def standing_still(effort: Effort) -> Table:
+    """Stalls of the event loop by large answers."""
+    rows = await stalls.measure(sizes_mb=effort.sizes_mb, rounds=effort.rounds)
+    return Table(
+        "Stalls of the event loop",
+        "The longest that a task had to wait which wants to run every millisecond, while JSON of "
+        "this size was opened or decoded, on the loop or in a thread; the best of "
+        f"{effort.rounds} rounds, in ms.",
+        ["MB", "compressed, KiB", "opened here", "in a thread", "decoded here", "in a thread"],
+        [
+            [
+                f"{row.plain_mb:.1f}",
+                str(row.packed_kib),
+                f"{row.inflate_here:.1f}",
+                f"{row.inflate_away:.1f}",
+                f"{row.decode_here:.1f}",
+                f"{row.decode_away:.1f}",
+            ]
+            for row in rows
+        ],
+    )
+
+
 async def tails(effort: Effort) -> Table:
     """The slowest reads, with and without asking twice for late ones."""
     rows = await hedging.measure(reads=effort.requests)
@@ -180,6 +229,8 @@ MEASUREMENTS: list[Callable[[Effort], Awaitable[Table]]] = [
     queues,
     rates,
     tails,
+    large,
+    standing_still,
     expiry,
 ]
 

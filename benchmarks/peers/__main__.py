@@ -9,14 +9,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 from benchmarks import report
+from benchmarks.certificates import certificate
 from benchmarks.logins import SPREAD_S
 from benchmarks.machine import Machine
 from benchmarks.peers import memory, rates, scenes
@@ -89,7 +87,7 @@ def with_latency(effort: Effort) -> Figures:
 def with_tls(effort: Effort) -> Figures:
     """Calls per second and CPU per call over TLS."""
     clients = [client for client in CLIENTS if client.tls]
-    with _certificate() as (ca_file, cert_file), static_server(cert_file=cert_file) as url:
+    with certificate() as (ca_file, cert_file), static_server(cert_file=cert_file) as url:
         rounds = _rounds(clients, url, effort, ca_file=ca_file, most=64)
     method = "As the first table, over TLS 1.3 on connections that are kept alive."
     table = _table("Calls over TLS, answered at once", method, rounds, None, ratio_of=_cpu_ratio)
@@ -231,19 +229,6 @@ def _lines(rounds: Rounds, value: Callable[[Cell], float]) -> list[Line]:
         middle = median(value(cell) for cell in cells)
         points.setdefault(cells[0].client, []).append((cells[0].in_flight, middle))
     return [Line(client, places) for client, places in points.items()]
-
-
-@contextmanager
-def _certificate() -> Iterator[tuple[str, str]]:
-    """Files of a CA, and of a certificate with its key for loopback."""
-    import trustme
-
-    authority = trustme.CA()
-    with TemporaryDirectory() as folder:
-        ca_file, cert_file = Path(folder, "ca.pem"), Path(folder, "server.pem")
-        authority.cert_pem.write_to_path(ca_file)
-        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(cert_file)
-        yield str(ca_file), str(cert_file)
 
 
 def run(effort: Effort) -> tuple[str, dict[str, Plot]]:
