@@ -48,6 +48,11 @@ class ApiKey:
         if not (self.prefix.isascii() and (self.prefix + "x").isprintable()):
             raise ConfigurationError("prefix holds characters that no header may hold.")
 
+    @property
+    def names_base_url(self) -> bool:
+        """A connector takes the address of the API from here."""
+        return True
+
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Hand the key over; nothing is sent.
 
@@ -80,6 +85,11 @@ class Basic:
             if _CONTROL.search(text) or any("\ud800" <= one <= "\udfff" for one in text):
                 message = f"{name} holds characters that Basic authentication does not allow."
                 raise ConfigurationError(message, hint="A line break at the end is a common one.")
+
+    @property
+    def names_base_url(self) -> bool:
+        """A connector takes the address of the API from here."""
+        return True
 
     async def authenticate(self, context: AuthContext) -> Credentials:
         """Encode both as UTF-8; nothing is sent.

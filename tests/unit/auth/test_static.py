@@ -161,7 +161,7 @@ async def test_by_their_names_they_reach_an_api(name, options, header, value):
 async def test_a_refused_key_is_the_apis_own_refusal_and_sent_once_more_at_most():
     async with FakeTokenServer() as server:
         server.script(*[answer(status=401)] * 5)
-        async with Connector.connect(replace(KEY, base_url=server.url), base_url=server.url) as api:
+        async with Connector.connect(replace(KEY, base_url=server.url)) as api:
             with pytest.raises(SessionExpiredError):
                 await api.get("/things")
 
