@@ -219,7 +219,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     made: list[Server] = []
 
     def start(*options: str) -> Server:
-        server = Server(installed()["valkey"], tmp_path, *options)
+        if not (found := installed()):
+            pytest.skip("no wheel has brought a server for this system")
+        server = Server(found.get("valkey") or found["redis6"], tmp_path, *options)
         made.append(server)
         server.start()
         return server

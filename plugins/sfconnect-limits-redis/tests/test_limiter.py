@@ -24,7 +24,7 @@ from sfconnect.errors import (
 )
 from sfconnect.limits import LimiterContext
 from sfconnect_limits_redis import RedisLimiter
-from sfconnect_limits_redis.book import book_name
+from sfconnect_limits_redis.book import Book, Terms, book_name, holder_name
 from sfconnect_limits_redis.slots import SharedSlots
 
 BUDGET = 6
@@ -116,6 +116,49 @@ async def test_a_greedy_one_makes_room_for_a_newcomer_as_its_calls_end(url: str)
     await asyncio.gather(*more, *new, return_exceptions=True)
     await greedy.aclose()
     await newcomer.aclose()
+
+
+async def patient(url: str, budget: int) -> SharedSlots:
+    """One that would ask by itself in minutes only, so that what happens sooner has a cause."""
+    terms = Terms(budget, {}, lease_s=3000.0, turn_s=3000.0)
+    book = Book(Secret(url), "test", holder_name(), timeout_s=5)
+    made = SharedSlots(book, terms, CONTEXT, timeout_s=5, on_outage="local", outage_limit=None)
+    await made.open()
+    return made
+
+
+async def test_who_waits_is_woken_and_need_not_ask_again(url: str) -> None:
+    first, second = await patient(url, 1), await patient(url, 1)
+    await take(first, 1)
+    waiter = asyncio.create_task(second.acquire("rest"))
+    await asyncio.sleep(0.1)
+    assert not waiter.done()
+
+    give(first, 1)
+
+    await asyncio.wait_for(waiter, 10)
+    await first.aclose()
+    await second.aclose()
+
+
+async def test_a_waiter_cancelled_as_it_gets_its_slot_leaves_it_to_others(url: str) -> None:
+    first, second = await patient(url, 2), await patient(url, 2)
+    await take(first, 2)
+    last = asyncio.create_task(first.acquire("rest"))
+    others = [asyncio.create_task(second.acquire("rest")) for _ in range(2)]
+    await until(lambda: first.limit == 1)
+    give(first, 1)
+    await until(lambda: second.in_flight == 1)
+    await asyncio.sleep(0.1)  # all that was to be settled is
+
+    give(first, 1)  # to the last in its line
+    last.cancel()
+    await asyncio.gather(last, return_exceptions=True)
+
+    await asyncio.wait_for(asyncio.gather(*others), 10)
+    assert (first.in_flight, second.in_flight) == (0, 2)
+    await first.aclose()
+    await second.aclose()
 
 
 async def test_a_waiter_that_is_cancelled_leaves_its_slot_to_others(url: str) -> None:
