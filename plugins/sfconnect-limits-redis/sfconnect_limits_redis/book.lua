@@ -1,10 +1,10 @@
 -- One process tells what it holds and wants of a limit, and learns what it may use.
 --
 -- KEYS[1]  the book, a hash: of each holder what it has, as JSON
---          {expires, lanes = {name = {held, wanted}}}; under "" when the book was begun.
+--          {expires, number, lanes = {name = {held, wanted}}}; under "" when the book was begun.
 -- ARGV[1]  the holder; where it listens is the name of the book, ":wake:" and this.
 -- ARGV[2]  JSON: budget, lease_ms, turn_ms, rules = {name = {reserve, limit}}, book (the beginning
---          of the book that the holder knows; 0 for none), leaving, and
+--          of the book that the holder knows; 0 for none), number (of the question), leaving, and
 --          lanes = {name = {keep, wanted}}: what it uses until it has the answer, and would use.
 --
 -- Answers JSON: lanes = {name = {granted, part}}, book, holders. A part is what would be fair.
@@ -27,7 +27,10 @@ for i = 1, #rows, 2 do
   local name, row = rows[i], cjson.decode(rows[i + 1])
   if name == '' then
     begun = row
-  elseif name ~= holder then
+  elseif name == holder then
+    -- One that was given up and comes late would undo what has been said since.
+    if row.number >= ask.number then return redis.error_reply('STALE question') end
+  else
     if row.expires <= now then
       redis.call('HDEL', book, name)
     else
@@ -127,7 +130,7 @@ if ask.leaving and not keeps then
   redis.call('HDEL', book, holder)
   holders = holders - 1
 else
-  redis.call('HSET', book, holder, cjson.encode({expires = now + ask.lease_ms, lanes = row}))
+  redis.call('HSET', book, holder, cjson.encode({expires = now + ask.lease_ms, number = ask.number, lanes = row}))
 end
 if holders == 0 then
   redis.call('DEL', book)

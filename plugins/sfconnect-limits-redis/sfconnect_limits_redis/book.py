@@ -122,8 +122,10 @@ def holder_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def question(terms: Terms, needs: Mapping[str, Need], *, book: int, leaving: bool) -> bytes:
-    """Write what the script is asked."""
+def question(
+    terms: Terms, needs: Mapping[str, Need], *, book: int, number: int, leaving: bool = False
+) -> bytes:
+    """Write what the script is asked; ``number`` tells a holder's questions apart, in order."""
     rules = {
         name: {"reserve": lane.reserve, **({} if lane.limit is None else {"limit": lane.limit})}
         for name, lane in terms.lanes.items()
@@ -134,6 +136,7 @@ def question(terms: Terms, needs: Mapping[str, Need], *, book: int, leaving: boo
         "turn_ms": int(terms.turn_s * 1000),
         "rules": rules,
         "book": book,
+        "number": number,
         "leaving": leaving,
         "lanes": {name: (need.keep, need.wanted) for name, need in needs.items()},
     }
@@ -165,6 +168,7 @@ class Book:
         self._holder = holder
         self._timeout_s = timeout_s
         self._redis = _client(url.reveal(), timeout_s)
+        self._number = 0
         self._script = self._redis.register_script(SCRIPT)
 
     async def ask(
@@ -176,7 +180,8 @@ class Book:
             UnreachableError: The server does not answer in time, or cannot at the moment.
             ConfigurationError: It refuses, and will the next time.
         """
-        asked = question(terms, needs, book=book, leaving=leaving)
+        self._number += 1
+        asked = question(terms, needs, book=book, number=self._number, leaving=leaving)
 
         async def ask() -> bytes:
             said: bytes = await self._script(keys=[self.name], args=[self._holder, asked])

@@ -101,9 +101,11 @@ class Holding:
         """Whether the book should learn that a lane does not use all that it holds."""
         return share.told > share.used
 
-    def begins_to_idle(self, share: Share) -> bool:
-        """Whether a lane has slots that lie idle, and their time is not being taken yet."""
-        return self._idle_at is None and _has_spare(share)
+    def is_news(self, share: Share) -> bool:
+        """Whether a call that ended leaves something to do: to give back, or to watch idle."""
+        # Each call passes here, so it is written out.
+        used, limit = share.line.in_flight, share.line.limit
+        return self._idle_at is None if used < limit else share.told > used
 
     def due(self, now: float) -> bool:
         """Whether the book should be asked now."""

@@ -98,9 +98,10 @@ class SharedSlots:
     def try_acquire(self, lane: str) -> bool:
         """Take a slot that this process has, if one is free."""
         share = self._shares.get(lane) or self._others
-        if not share.line.try_acquire(lane):
+        line = share.line
+        if not line.try_acquire(lane):
             return False
-        _note_use(share)
+        share.peak = max(share.peak, line.in_flight)
         return True
 
     async def acquire(self, lane: str) -> None:
@@ -123,7 +124,7 @@ class SharedSlots:
             raise
         finally:
             self._settle(share)
-        _note_use(share)
+        share.peak = max(share.peak, share.line.in_flight)
 
     def release(self, lane: str, elapsed_s: float, error: SfConnectError | None) -> None:
         """Give a slot back: to the next call in line, or to the others."""
@@ -132,8 +133,7 @@ class SharedSlots:
         self._settle(share)
 
     def _settle(self, share: Share) -> None:
-        holding = self._holding
-        if holding.gives_back(share) or holding.begins_to_idle(share):
+        if self._holding.is_news(share):
             self._need.set()
 
     async def _keep(self) -> None:
@@ -231,18 +231,17 @@ class SharedSlots:
         """Give everything back, and send away who waits. Idempotent.
 
         It ends within three time-outs, whatever the server does. Calls that are in flight still
-        count until the lease ends.
+        count until the lease ends. Where it is cancelled, doing it again does the rest.
         """
-        if self._refusal is _closed:
-            return
-        self._refusal = _closed
+        has_lease = self.problem is None and self._holding.book != NEW
+        is_first, self._refusal = self._refusal is not _closed, _closed
         self._holding.go_alone({})
         self._holding.dismiss(_closed)
         if self._lapse is not None:
             self._lapse.cancel()
         try:
             await self._end_tasks()
-            if self.problem is None and self._holding.book != NEW:
+            if is_first and has_lease:
                 await self._leave()
         finally:
             await self._book.aclose()
@@ -265,10 +264,6 @@ def _line(context: LimiterContext) -> FixedLimiter:
     line = FixedLimiter(1, max_waiting=context.max_waiting, wait_s=context.wait_s)
     line.resize(0)
     return line
-
-
-def _note_use(share: Share) -> None:
-    share.peak = max(share.peak, share.line.in_flight)
 
 
 def _reason(error: UnreachableError | ConfigurationError) -> str:

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from sfconnect import Secret
 from sfconnect.errors import ConfigurationError
 from sfconnect.limits import Lane
 from sfconnect_limits_redis.book import (
     NEW,
+    SCRIPT,
     Answer,
     Book,
     Grant,
@@ -26,6 +28,7 @@ from sfconnect_limits_redis.book import (
     UnreachableError,
     book_name,
     holder_name,
+    question,
 )
 
 ALL = "*"
@@ -288,6 +291,21 @@ async def test_at_no_moment_is_more_given_out_than_there_is(holder: Make) -> Non
             assert sum(held.values()) - held["query"] <= 10
 
     await asyncio.gather(*(live(one) for one in many))
+
+
+async def test_a_question_that_comes_late_undoes_nothing(holder: Make, redis: Any) -> None:
+    one = holder("a")
+    await one.ask(3)
+    await one.ask(9)
+    script = redis.register_script(SCRIPT)
+
+    for number in (1, 2):
+        late = question(one.terms, {ALL: Need(0, 1)}, book=one.began, number=number)
+        with pytest.raises(ResponseError, match="STALE"):
+            await script(keys=[NAME], args=["a", late])
+
+    assert (await holder("b").ask(9)).slots == 1
+    assert await one.ask(9) == Grant(9, 5)
 
 
 # Wakes

@@ -191,6 +191,31 @@ async def test_cancelling_at_any_step_leaves_nothing_taken(url: str, steps: int)
     await limiter.aclose()
 
 
+@pytest.mark.parametrize("steps", range(0, 24, 3))
+async def test_cancelling_opening_or_closing_at_any_step_leaves_nothing_running(
+    url: str, steps: int
+) -> None:
+    opening = asyncio.create_task(opened(url, redis_lease_s=3.0))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    limiter = await opened(url)
+    closing = asyncio.create_task(limiter.aclose())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    await limiter.aclose()
+
+    other = await opened(url)
+    await take(other, BUDGET)
+
+    if not opening.cancelled():
+        await opening.result().aclose()
+    await other.aclose()
+
+
 async def test_lanes_have_their_reserve_and_their_limit(url: str) -> None:
     options: dict[str, Any] = {"redis_lanes": ("query>=2", "bulk<=1")}
     one, other = await opened(url, **options), await opened(url, **options)
