@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 OTHERS: Final = "*"
 """The lane of all calls whose surface has none of its own."""
+_SURFACES: Final = {"interactive": ("rest", "query", "identity"), "bulk": ("extract",)}
+"""What goes by a lane beside its own name, as for the limiter ``adaptive`` of sfconnect."""
 _RULE: Final = re.compile(r"\s*([A-Za-z][\w.-]*)\s*(<=|>=)\s*(\d{1,9})\s*")
 _HINT: Final = "Write lanes like bulk<=5 (five at most) and query>=2 (two kept free for it)."
 
@@ -32,12 +34,21 @@ def read_lanes(rules: Iterable[str], budget: int) -> dict[str, Lane]:
         bound = "limit" if sign == "<=" else "reserve"
         if bounds.setdefault(name, {}).setdefault(bound, int(slots)) != int(slots):
             raise ConfigurationError(f"Lane {name!r} has two rules with {sign}.", hint=_HINT)
-    lanes = {name: Lane(**found) for name, found in bounds.items()}
+    lanes = {
+        name: Lane(found.get("reserve", 0), found.get("limit"), _SURFACES.get(name, ()))
+        for name, found in bounds.items()
+    }
     reserved = sum(lane.reserve for lane in lanes.values())
     if reserved >= budget:
         message = f"The lanes keep {reserved} of {budget} slots, so others get none."
         raise ConfigurationError(message, hint="Keep fewer, or raise the budget.")
     return lanes
+
+
+def lanes_of_surfaces(lanes: Mapping[str, Lane]) -> dict[str, str]:
+    """Which lane the calls of a surface go by; a lane of its own name wins."""
+    shared = {surface: name for name, lane in lanes.items() for surface in lane.surfaces}
+    return {**shared, **{name: name for name in lanes}}
 
 
 def local_caps(

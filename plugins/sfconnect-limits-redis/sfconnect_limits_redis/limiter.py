@@ -39,8 +39,8 @@ class RedisLimiter:
     redis_budget: int = option(help="Calls in flight of all processes together.", example="25")
     redis_lanes: tuple[str, ...] = option(
         default=(),
-        help="Slots kept for a surface (query>=2), and most that it may have (bulk<=5).",
-        example="query>=2, bulk<=5",
+        help="Slots kept for a lane (interactive>=2), and most that it may have (bulk<=5).",
+        example="interactive>=2, bulk<=5",
     )
     redis_limit_name: str | None = option(
         default=None,

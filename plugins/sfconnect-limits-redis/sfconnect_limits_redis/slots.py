@@ -16,7 +16,7 @@ from sfconnect.errors import (
 from sfconnect.limits import FixedLimiter
 from sfconnect_limits_redis.book import NEW, UnreachableError
 from sfconnect_limits_redis.holding import Holding, Share
-from sfconnect_limits_redis.lanes import OTHERS, local_caps
+from sfconnect_limits_redis.lanes import OTHERS, lanes_of_surfaces, local_caps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +51,10 @@ class SharedSlots:
         lines = {name: _line(context) for name in (*terms.lanes, OTHERS)}
         self._now = asyncio.get_running_loop().time
         self._holding = Holding(terms, lines, self._now())
-        self._shares = self._holding.shares
-        self._others = self._shares[OTHERS]
+        by_lane = self._holding.shares
+        surfaces = lanes_of_surfaces(terms.lanes)
+        self._shares = {surface: by_lane[lane] for surface, lane in surfaces.items()}
+        self._others = by_lane[OTHERS]
         self._book = book
         self._terms = terms
         self._context = context
@@ -70,6 +72,11 @@ class SharedSlots:
 
     @property
     def limit(self) -> int:
+        """Calls of this process that may be in flight, if others have none."""
+        return self._terms.budget if self.problem is None else self._holding.limit
+
+    @property
+    def granted(self) -> int:
         """Calls of this process that may be in flight now."""
         return self._holding.limit
 
@@ -166,7 +173,7 @@ class SharedSlots:
         self._lapse = loop.call_at(self._holding.lapses_at, self._lapsed)
         if self.problem is not None:
             self.problem = self._refusal = None
-            self._context.tell_lost(_NAME, self.limit, None)
+            self._context.tell_lost(_NAME, self.granted, None)
 
     async def _after_failure(self, error: UnreachableError | ConfigurationError) -> None:
         """Wait a little longer each time; not all processes for equally long."""
@@ -196,7 +203,7 @@ class SharedSlots:
             self._holding.dismiss(self._refused)
         else:
             self._holding.go_alone(self._caps())
-        self._context.tell_lost(_NAME, self.limit, self.problem)
+        self._context.tell_lost(_NAME, self.granted, self.problem)
 
     def _caps(self) -> dict[str, int]:
         # Who has never seen the book knows of no others, and might be one of many.

@@ -15,7 +15,7 @@ def test_rules_bound_lanes_and_keep_slots_for_them() -> None:
     rules = ["bulk<=5", " query >= 2 ", "bulk>=1", "rest.composite<=3"]
 
     assert read_lanes(rules, 25) == {
-        "bulk": Lane(reserve=1, limit=5),
+        "bulk": Lane(reserve=1, limit=5, surfaces=("extract",)),
         "query": Lane(reserve=2),
         "rest.composite": Lane(limit=3),
     }

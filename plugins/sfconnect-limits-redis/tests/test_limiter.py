@@ -92,7 +92,7 @@ async def test_what_one_does_not_use_is_there_for_the_other(url: str) -> None:
 
     await take(busy, BUDGET)
 
-    assert (idle.limit, busy.in_flight) == (0, BUDGET)
+    assert (idle.granted, busy.in_flight) == (0, BUDGET)
     await idle.aclose()
     await busy.aclose()
 
@@ -102,7 +102,7 @@ async def test_a_greedy_one_makes_room_for_a_newcomer_as_its_calls_end(url: str)
     await take(greedy, BUDGET)
     more = [asyncio.create_task(greedy.acquire("rest")) for _ in range(BUDGET)]
     new = [asyncio.create_task(newcomer.acquire("rest")) for _ in range(BUDGET)]
-    await until(lambda: greedy.limit == BUDGET // 2)
+    await until(lambda: greedy.granted == BUDGET // 2)
     assert newcomer.in_flight == 0
 
     for number in range(BUDGET // 2):
@@ -146,7 +146,7 @@ async def test_a_waiter_cancelled_as_it_gets_its_slot_leaves_it_to_others(url: s
     await take(first, 2)
     last = asyncio.create_task(first.acquire("rest"))
     others = [asyncio.create_task(second.acquire("rest")) for _ in range(2)]
-    await until(lambda: first.limit == 1)
+    await until(lambda: first.granted == 1)
     give(first, 1)
     await until(lambda: second.in_flight == 1)
     await asyncio.sleep(0.1)  # all that was to be settled is
@@ -249,6 +249,29 @@ async def test_the_bounds_of_the_line_hold_and_the_hint_fits(url: str) -> None:
     with pytest.raises(PoolTimeout, match="1 calls of all processes"):
         await waiter
     await limiter.aclose()
+
+
+async def test_lanes_take_the_surfaces_that_they_take_elsewhere(url: str) -> None:
+    limiter = await opened(url, redis_lanes=("interactive>=2", "bulk<=1", "query<=1"))
+
+    await take(limiter, 1, "extract")
+    await take(limiter, 1, "query")
+    await take(limiter, 2, "rest")
+
+    assert not any(map(limiter.try_acquire, ("extract", "bulk", "query")))
+    await take(limiter, 1, "identity")
+    await limiter.aclose()
+
+
+async def test_a_fan_out_has_as_many_callers_as_the_budget_has_slots(url: str, api: Any) -> None:
+    api.hold_s = 0.02
+    limiter = RedisLimiter(url, BUDGET)
+    login = ApiKey("k", api.url)
+
+    async with Connector.connect(login, base_url=api.url, limiter=limiter) as connected:
+        await connected.gather([connected.get("/x") for _ in range(100)])
+
+    assert api.most == BUDGET
 
 
 # Whose limit
