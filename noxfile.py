@@ -13,13 +13,19 @@ nox.options.download_python = "never"
 # nox turns this on by itself when CI is set; an interpreter that is not there is skipped, always.
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "imports", "typing", "docs", "counters", "plugins", "tests"]
+nox.options.sessions = [
+    "lint", "imports", "typing", "docs", "counters", "plugins", "auth_coverage", "tests",
+]  # fmt: skip
 
 ROOT = Path(__file__).parent
 WHEELHOUSE = ROOT / ".nox" / "wheels"
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 PLUGINS = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("plugins/*/pyproject.toml"))
+
+#: What covers the auth layer, without the tests that start programs and servers.
+AUTH_TESTS = ["tests/unit/auth", "tests/unit/salesforce/auth", "tests/contract"]
+AUTH_COVERAGE = 97
 
 #: Wheel files of this run by distribution; filled by the first session that needs them.
 BUILT: dict[str, str] = {}
@@ -116,6 +122,16 @@ def coverage(session: nox.Session) -> None:
     install_wheels(session, "test", plugins="")
     session.run("coverage", "run", "-m", "pytest", *session.posargs, env=isolated())
     session.run("coverage", "report")
+
+
+@nox.session
+def auth_coverage(session: nox.Session) -> None:
+    """Gate the lines and branches of the auth layer that its own tests take."""
+    install_wheels(session, "test", plugins="")
+    session.run("coverage", "run", "-m", "pytest", *AUTH_TESTS, env=isolated())
+    for package in ("auth", "salesforce/auth"):
+        included = f"--include=*/sfconnect/{package}/*"
+        session.run("coverage", "report", included, f"--fail-under={AUTH_COVERAGE}")
 
 
 def group(*names: str) -> list[str]:

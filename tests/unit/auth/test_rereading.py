@@ -395,3 +395,38 @@ async def test_over_sockets_a_mounted_secret_is_rotated_without_a_restart(secret
 
         pairs = [request.headers["Authorization"].split()[1] for request in server.requests]
         assert [b64decode(pair) for pair in pairs] == [b"app:old", b"app:new"]
+
+
+async def test_beside_a_refresh_token_in_a_file_only_the_client_secret_is_read_again(
+    manage: Manage, secret: Mounted, tmp_path: Path
+) -> None:
+    grant = Mounted(tmp_path / "grant")
+    grant.change("5Aep861-first")
+    options = {**SITE, "refresh_token_file": str(grant), "client_secret_file": str(secret)}
+    network = ScriptedSender(REFUSED, token())
+    manager = manage(await made("refresh-token", options), network)
+    secret.change("new")
+    grant.change("5Aep861-second")
+
+    await manager.get()
+
+    assert sent(network) == ["old", "new"]
+    assert all("5Aep861-first" in text_of(request) for request in network.requests)
+
+
+async def test_a_secret_can_be_read_again_any_number_of_times(
+    secret: Mounted,
+) -> None:
+    options = {"key_file": str(secret), "base_url": "https://api"}
+    strategy = await made("api-key", options)
+    secret.change("new")
+
+    found = await read_again(strategy)
+
+    assert found is not None
+    assert found.starts_over
+    assert getattr(found.strategy, "key", "") == Secret("new")
+    secret.change("newer")
+    again = await read_again(found.strategy)
+    assert again is not None
+    assert getattr(again.strategy, "key", "") == Secret("newer")

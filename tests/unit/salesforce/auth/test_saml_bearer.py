@@ -357,3 +357,13 @@ def test_a_large_document_is_read_in_no_time():
         read_assertion(Secret(deep))
 
     assert time.monotonic() - began < 5
+
+
+async def test_revoking_ends_the_session_in_the_org_and_shows_no_assertion():
+    sender = ScriptedSender(TOKEN, answer(b""))
+    credentials = await SAML.authenticate(context(sender))
+
+    await SAML.revoke(context(sender), credentials)
+
+    assert sender.last.path == f"{ACME}/services/oauth2/revoke"
+    assert text_of(sender.last) == "token=00Dxx%21abc"

@@ -280,3 +280,13 @@ def test_a_relative_file_of_a_profile_begins_at_the_profile(tmp_path):
     }
 
     assert build(TokenExchange, values).subject_token_file == tmp_path / "identity"
+
+
+async def test_revoking_ends_the_session_in_the_org_and_shows_no_token_of_the_provider():
+    sender = ScriptedSender(answer(TOKEN), answer(b""))
+    credentials = await EXCHANGE.authenticate(context(sender))
+
+    await EXCHANGE.revoke(context(sender), credentials)
+
+    assert sender.last.path == f"{ACME}/services/oauth2/revoke"
+    assert form(sender) == {"token": "00Dxx!abc"}
