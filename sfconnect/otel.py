@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 from sfconnect._version import VERSION
 from sfconnect.errors import ConfigurationError
 from sfconnect.instrumentation import (
+    CircuitOpened,
     Event,
+    HedgeSent,
     LimitChanged,
     LoginRateHigh,
     QuotaSeen,
@@ -49,7 +51,8 @@ class OtelHook:
     do nothing unless the application has set them up.
 
     Metrics: ``http.client.request.duration`` in seconds; the counters ``sfconnect.retries``,
-    ``sfconnect.logins``, ``sfconnect.login.failures`` and ``sfconnect.login.rate_high``; the gauges
+    ``sfconnect.circuit.opened``, ``sfconnect.hedges``, ``sfconnect.logins``,
+    ``sfconnect.login.failures`` and ``sfconnect.login.rate_high``; the gauges
     ``sfconnect.limit``, ``sfconnect.quota.used`` and ``sfconnect.quota.maximum``.
 
     Raises:
@@ -79,6 +82,10 @@ class OtelHook:
                 _record_span(self._tracer, event, attributes)
             case RetryScheduled():
                 self._meters.retries.add(1, {"reason": event.reason, "surface": event.surface})
+            case CircuitOpened():
+                self._meters.circuits.add(1, {"server.address": event.server.partition(":")[0]})
+            case HedgeSent():
+                self._meters.hedges.add(1, {"surface": event.surface})
             case TokenReplaced():
                 self._meters.logins.add(1, {"strategy": event.strategy, "reason": event.reason})
             case TokenFailed():
@@ -106,6 +113,14 @@ class _Meters:
         )
         self.retries = meter.create_counter(
             "sfconnect.retries", unit="{retry}", description="Attempts that were repeated."
+        )
+        self.circuits = meter.create_counter(
+            "sfconnect.circuit.opened",
+            unit="{event}",
+            description="Times that a server was found to be away, or still to be.",
+        )
+        self.hedges = meter.create_counter(
+            "sfconnect.hedges", unit="{request}", description="Late reads asked for twice."
         )
         self.logins = meter.create_counter(
             "sfconnect.logins", unit="{login}", description="Logins that gave new credentials."

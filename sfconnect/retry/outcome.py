@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from sfconnect.errors import OutcomeUnknownError
@@ -28,7 +29,23 @@ def final_error(
         return unknown_outcome(request, error, failed)
     if len(failed) > 1:
         error.attempts = tuple(failed)
-    return error
+    return error.with_traceback(_own_frames(error.__traceback__))
+
+
+def _own_frames(traceback: TracebackType | None) -> TracebackType | None:
+    """Leave out of a traceback what only carries calls on: it is longer than all the rest."""
+    entries = []
+    while traceback is not None:
+        entries.append(traceback)
+        traceback = traceback.tb_next
+    kept: TracebackType | None = None
+    for entry in reversed(entries):
+        if not entry.tb_frame.f_globals.get("__name__", "").startswith(_CARRIERS):
+            kept = TracebackType(kept, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return kept
+
+
+_CARRIERS = ("tenacity", "concurrent.futures")
 
 
 def unknown_outcome(

@@ -19,6 +19,8 @@ from sfconnect import Connector
 from sfconnect.auth import ApiKey
 from sfconnect.errors import ConfigurationError, SfConnectError
 from sfconnect.instrumentation import (
+    CircuitOpened,
+    HedgeSent,
     JobAdvanced,
     LimitChanged,
     LoginRateHigh,
@@ -153,6 +155,13 @@ def test_durations_are_in_seconds_and_told_apart_by_few_values(telemetry: Teleme
             1,
             {"reason": "503", "surface": "rest"},
         ),
+        (
+            CircuitOpened("org.example.com:443", "status 503", 10, 1000.0),
+            "sfconnect.circuit.opened",
+            1,
+            {"server.address": "org.example.com"},
+        ),
+        (HedgeSent("GET", "/x", "query", 40.0), "sfconnect.hedges", 1, {"surface": "query"}),
         (
             TokenReplaced("JwtBearer", "abc", "expired", 1.0),
             "sfconnect.logins",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import traceback
 
 import pytest
 
@@ -644,3 +645,17 @@ async def test_a_pickle_of_an_unknown_outcome_holds_no_value_of_the_request(exec
     assert isinstance(twin.request, Request)
     assert (twin.request.method, twin.request.path) == ("POST", "/rows")
     assert twin.attempts == error.attempts
+
+
+async def test_a_traceback_shows_the_last_attempt_and_nothing_that_only_carries_calls(
+    executor, clock
+):
+    errors = [ConnectError(str(number)) for number in range(4)]
+
+    error = await final_error(executor, clock, GET, *errors)
+
+    text = "".join(traceback.format_exception(error))
+    assert "in __call__" in text  # the script's own frame, where the attempt failed
+    assert "tenacity" not in text.replace("sfconnect", "")
+    assert "During handling" not in text
+    assert text.count("Traceback") == 1
