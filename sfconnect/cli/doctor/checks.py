@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sfconnect.auth.store import secrets_of
 from sfconnect.cli import exit_codes
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from sfconnect.cli.doctor.case import Case
+
+_SHORT: Final = 8
 
 
 class Result(StrEnum):
@@ -160,6 +163,10 @@ def _of_error(error: SfConnectError) -> Finding:
 
 
 def _clean(text: str, secrets: Sequence[str]) -> str:
+    """Take secrets out, although no error should hold any; a short one only as a word."""
     for secret in secrets:
-        text = text.replace(secret, "…")
+        pattern = re.escape(secret)
+        if len(secret) < _SHORT:
+            pattern = rf"(?<!\w){pattern}(?!\w)"
+        text = re.sub(pattern, "…", text)
     return one_line(text)

@@ -41,8 +41,8 @@ def step(name: str, found: Finding | Exception, *needs: str, auth: bool = False)
     return Step(name, run, needs, is_authentication=auth)
 
 
-async def made(*steps: Step) -> Examination:
-    strategy = ClientCredentials("https://acme.my.salesforce.com", "id", Secret(SECRET))
+async def made(*steps: Step, secret: str = SECRET) -> Examination:
+    strategy = ClientCredentials("https://acme.my.salesforce.com", "id", Secret(secret))
     login = Resolved(strategy, "client-credentials", Settings(), "argument auth")
     examination = Examination(Case(Common(), wants_login=True, login=login), lambda _: None)
     await examination.make(steps)
@@ -117,6 +117,14 @@ async def test_secrets_and_control_characters_are_told_by_no_check() -> None:
     (check,) = (await made(step("a", failed(f"a\n{SECRET}\x1b[2J", f"not {SECRET}")))).checks
 
     assert (check.message, check.fix) == ("a …[2J", "not …")
+
+
+async def test_a_short_secret_is_taken_out_as_a_word_and_leaves_other_words_whole() -> None:
+    found = failed("try y, or why not: y", "by")
+
+    (check,) = (await made(step("a", found), secret="y")).checks
+
+    assert (check.message, check.fix) == ("try …, or why not: …", "by")
 
 
 def check(result: str, message: str, name: str = "name", fix: str | None = None) -> Check:
