@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sfconnect import Salesforce
-from sfconnect.errors import AuthConfigurationError, InvalidCredentialsError
+from sfconnect.errors import AuthConfigurationError, AuthError, InvalidCredentialsError
 from sfconnect_auth_legacy import SoapLogin, UsernamePassword
 from sfconnect_emulator import Emulator
 
@@ -150,3 +150,43 @@ async def test_a_policy_that_refuses_a_soap_login_is_the_one_to_change(
 
     assert caught.value.docs_key == key
     assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("policies", "key"),
+    [
+        ({"blocked_flows": ["password"]}, "flow-retired"),
+        ({"active": False}, "inactive-org"),
+        ({"logins_per_hour": 0}, "login-rate"),
+    ],
+    ids=["blocked", "locked org", "login rate"],
+)
+async def test_what_the_org_forbids_passwords_is_told(
+    org: Emulator, policies: dict[str, object], key: str
+) -> None:
+    org.control.change_org(policies)
+
+    async with Salesforce.connect(strategy_for(org)) as sf:
+        with pytest.raises(AuthError) as caught:
+            await sf.limits()
+
+    assert caught.value.docs_key == key
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("policies", "key"),
+    [({"api_enabled": False}, "api-disabled"), ({"logins_per_hour": 0}, "login-rate")],
+    ids=["no API", "login rate"],
+)
+async def test_what_the_org_forbids_soap_logins_is_told(
+    org: Emulator, policies: dict[str, object], key: str
+) -> None:
+    org.control.change_org(policies)
+
+    async with Salesforce.connect(soap_login_for(org)) as sf:
+        with pytest.raises(AuthError) as caught:
+            await sf.limits()
+
+    assert caught.value.docs_key == key
+    assert caught.value.hint
