@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
@@ -12,6 +13,7 @@ from sfconnect.errors import ApiError, FailedAttempt, OutcomeUnknownError, SfCon
 from sfconnect.instrumentation import Emitter, RetryEnded, RetryScheduled
 from sfconnect.policy import DidNotHappen, Happened
 from sfconnect.retry.circuit import CIRCUIT_OPEN
+from sfconnect.retry.deadline import SENT
 from sfconnect.retry.outcome import final_error, reason_of, unknown_outcome
 from sfconnect.retry.reconciling import answer_of, ask
 from sfconnect.retry.verdict import Verdict, classify
@@ -100,7 +102,11 @@ class RetryExecutor:
             doubt = repeats.doubt(error, final)
             if doubt is None or reconcile is None or sender is None:
                 raise final
-            found = await ask(reconcile, doubt, sender, self.emitter)
+            try:
+                found = await ask(reconcile, doubt, sender, self.emitter)
+            except asyncio.CancelledError as cancelled:
+                cancelled.add_note(SENT)  # the doubt is as it was
+                raise
             if isinstance(found, Happened):
                 return cast("T", answer_of(found))  # a plain call's answer; streams have no hook
             if not isinstance(found, DidNotHappen) or doubt is not final:

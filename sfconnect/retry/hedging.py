@@ -135,11 +135,16 @@ async def _end(tasks: list[asyncio.Task[Any]]) -> None:
     running = [task for task in tasks if not task.done()]
     for task in running:
         task.cancel()
+    for task in tasks:
+        task.add_done_callback(_note_end)
     if running:
         await asyncio.wait(running)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # it has been seen, or is the loser's, which nobody has to hear of
+
+
+def _note_end(task: asyncio.Task[Any]) -> None:
+    """Take note of an error that has been raised, or is the loser's, and no news to anybody."""
+    if not task.cancelled():
+        task.exception()
 
 
 class _Times:

@@ -14,6 +14,7 @@ from sfconnect.fan_out import FanOut
 from sfconnect.limits import FixedLimiter
 from sfconnect.messages import Request, Response
 from sfconnect.paging import Page, PageStream
+from sfconnect.policy import HedgePolicy
 from sfconnect.retry import RetryPolicy
 from sfconnect.testing import ScriptedStrategy
 from sfconnect.transport import ConnectionPool, Tls
@@ -85,6 +86,48 @@ async def test_a_call_with_login_line_retry_replay_and_redirect(when):
         points = await sweep(work, check, when)
 
     assert points > 12
+
+
+class FirstHangs(Memory):
+    """Answers every second request; the others hang until they are ended."""
+
+    async def send(self, request: Request) -> Response:
+        self.sent += 1
+        self.in_flight += 1
+        try:
+            if self.sent % 2:
+                await asyncio.Event().wait()
+            await asyncio.sleep(0)
+        finally:
+            self.in_flight -= 1
+        return Response(200, {}, b"{}")
+
+
+async def test_a_read_that_is_asked_for_twice(when):
+    transport = FirstHangs()
+    limiter = FixedLimiter(2)
+    api = Connector.connect(
+        ScriptedStrategy(instance_url="https://org.example.com"),
+        base_url="https://org.example.com",
+        transport=transport,
+        limiter=limiter,
+        retry=RetryPolicy(hedge=HedgePolicy(after_s=0.0, share=1.0)),
+    )
+
+    async def work() -> None:
+        transport.sent = 0
+        assert await api.get("/rows") == {}
+
+    async def check() -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)  # both are ended, if the work was cancelled while it did that
+        assert (limiter.in_flight, limiter.waiting, transport.in_flight) == (0, 0, 0)
+
+    async with api:
+        points = await sweep(work, check, when)
+        await check()
+
+    assert points >= 3
 
 
 async def test_a_call_over_sockets_with_reset_replay_and_body(serve, when):

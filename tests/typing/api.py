@@ -5,7 +5,7 @@ Each ``assert_type`` pins what a reader may rely on. mypy and pyright both have 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_type
@@ -23,12 +23,20 @@ from sfconnect import (
     Credentials,
     JwtBearer,
     Outcome,
+    OutcomeUnknownError,
     RefreshToken,
+    Request,
+    RetryPolicy,
     Salesforce,
     Secret,
     SfConnectError,
+    Timeout,
     option,
 )
+from sfconnect.call import Sender
+from sfconnect.policy import CircuitPolicy, DidNotHappen, Happened, HedgePolicy, Reconciled
+from sfconnect.retry.circuit import CircuitStats
+from sfconnect.salesforce.reconcile import ReconcileByField
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,28 @@ async def connect(auth: AuthStrategy) -> None:
     ) as api:
         assert_type(api, Connector)
         await api.get("/v1/things", params={"limit": 100})
+
+
+async def look(unknown: OutcomeUnknownError, sender: Sender) -> Reconciled:
+    """A hook that finds out what became of a write."""
+    found = (await sender.execute(Request("GET", "/orders/1"))).json()
+    return Happened(found) if found else DidNotHappen()
+
+
+async def policies(auth: AuthStrategy) -> None:
+    """How calls are repeated, bounded, refused and asked about."""
+    async with Salesforce.connect(
+        auth,
+        retry=RetryPolicy(max_attempts=8, hedge=HedgePolicy(percentile=0.95)),
+        retry_by_surface={"query": RetryPolicy(max_attempts=3)},
+        circuit=CircuitPolicy(fail_fast=True),
+        reconcile=ReconcileByField({"Account": "Ext_Id__c"}),
+        call_timeout_s=60,
+    ) as sf:
+        create = sf.sobject("Account").create({"Name": "Acme"})
+        once = create.with_retry(RetryPolicy(max_attempts=1)).with_timeout(Timeout(call_s=5))
+        _ = assert_type(once.with_reconcile(look), Call[str])
+        assert_type(sf.stats().circuits, Mapping[str, CircuitStats])
 
 
 async def records(sf: Salesforce) -> None:

@@ -204,6 +204,18 @@ async def test_a_hook_is_asked_while_no_slot_is_held_and_may_send_calls(world):
     assert [sent.method for sent in made.transport.requests] == ["POST", "GET", "POST"]
 
 
+async def test_a_limit_that_ends_while_a_hook_looks_leaves_the_outcome_unknown(world):
+    async def looks_long(unknown, sender):
+        await asyncio.Event().wait()
+
+    made = world(lost, reconcile=looks_long)
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await made.session.execute(Request("POST", "/rows", content=b"{}", timeout=SOON))
+
+    assert caught.value.attempts[0].reason == "ConnectionLostError"
+
+
 async def test_a_stream_asks_no_hook(world):
     async def never(unknown, sender):
         raise AssertionError("asked")
