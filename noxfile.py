@@ -26,6 +26,8 @@ PLUGINS = sorted(path.parent.relative_to(ROOT) for path in ROOT.glob("plugins/*/
 #: What covers the auth layer, without the tests that start programs and servers.
 AUTH_TESTS = ["tests/unit/auth", "tests/unit/salesforce/auth", "tests/contract"]
 AUTH_COVERAGE = 97
+#: Traced code is slower, generated examples most of all: a busy machine is no hanging test.
+TRACED = ["--timeout=120"]
 
 #: Wheel files of this run by distribution; filled by the first session that needs them.
 BUILT: dict[str, str] = {}
@@ -120,7 +122,7 @@ def tests(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Measure which branches of the core the tests take."""
     install_wheels(session, "test", plugins="")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=isolated())
+    session.run("coverage", "run", "-m", "pytest", *TRACED, *session.posargs, env=isolated())
     session.run("coverage", "report")
 
 
@@ -128,7 +130,7 @@ def coverage(session: nox.Session) -> None:
 def auth_coverage(session: nox.Session) -> None:
     """Gate the lines and branches of the auth layer that its own tests take."""
     install_wheels(session, "test", plugins="")
-    session.run("coverage", "run", "-m", "pytest", *AUTH_TESTS, env=isolated())
+    session.run("coverage", "run", "-m", "pytest", *TRACED, *AUTH_TESTS, env=isolated())
     for package in ("auth", "salesforce/auth"):
         included = f"--include=*/sfconnect/{package}/*"
         session.run("coverage", "report", included, f"--fail-under={AUTH_COVERAGE}")

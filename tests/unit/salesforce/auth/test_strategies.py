@@ -140,7 +140,7 @@ async def test_a_refused_assertion_speaks_of_the_key_and_does_not_quote_the_asse
         ACME, "3MVG9app", client_auth="private_key_jwt", private_key=PEM.encode()
     )
 
-    with pytest.raises(InvalidCredentialsError, match="signed assertion") as caught:
+    with pytest.raises(InvalidCredentialsError, match="signed proof") as caught:
         await by_key.authenticate(replace(context(ScriptedSender()), send=refuse))
 
     assert sent[0] not in str(caught.value)
