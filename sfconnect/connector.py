@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from sfconnect.config import Settings
     from sfconnect.messages import ParamValue, StreamedResponse, Transport
     from sfconnect.policy import Reconcile
+    from sfconnect.progress import OnProgress
 
 T = TypeVar("T")
 
@@ -407,18 +408,33 @@ class Connector:
         ordered: bool = False,
         on_error: OnError = "collect",
         window: int | None = None,
+        progress: OnProgress | None = None,
+        total: int | None = None,
     ) -> FanOut[T]:
         """Send many calls at once; see :class:`sfconnect.fan_out.FanOut`."""
         return FanOut(
-            calls, concurrency=concurrency, ordered=ordered, on_error=on_error, window=window
+            calls,
+            concurrency=concurrency,
+            ordered=ordered,
+            on_error=on_error,
+            window=window,
+            progress=progress,
+            total=total,
         )
 
-    async def gather(self, calls: Calls[T], *, concurrency: int = 64) -> list[T]:
+    async def gather(
+        self,
+        calls: Calls[T],
+        *,
+        concurrency: int = 64,
+        progress: OnProgress | None = None,
+        total: int | None = None,
+    ) -> list[T]:
         """Send calls and return their values in order, or raise the first error.
 
-        An error cancels the calls in flight.
+        An error cancels the calls in flight. ``progress`` is as for :meth:`fan_out`.
         """
-        return await gather(calls, concurrency=concurrency)
+        return await gather(calls, concurrency=concurrency, progress=progress, total=total)
 
     async def credentials(self) -> Credentials:
         """Return the credentials in use; logs in if there are none."""

@@ -10,6 +10,7 @@ from collections.abc import (
     AsyncIterator,
     Generator,
     Iterable,
+    Sized,
 )
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVar
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeAlias, TypeVa
 from sfconnect._slots import Slots
 from sfconnect.call import Call
 from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
+from sfconnect.progress import OnProgress, ProgressMeter
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -58,6 +60,10 @@ class FanOut(Generic[T]):
     Leaving the block cancels what is still in flight; a call that is a write may then have
     happened or not.
 
+    ``progress`` is called as calls end, ten times a second at most, and once when all have ended;
+    ``total`` tells it how many there will be, where the input has no length. What it raises is
+    raised out of the loop.
+
     ``on_error``: ``collect`` gives errors as outcomes; ``raise`` raises the first out of the
     loop; ``stop`` gives the failed outcome, starts no more calls, and gives those in flight.
     When the connection is closed or drained, no more calls are started, those in flight give their
@@ -76,12 +82,16 @@ class FanOut(Generic[T]):
         ordered: bool = False,
         on_error: OnError = "collect",
         window: int | None = None,
+        progress: OnProgress | None = None,
+        total: int | None = None,
     ) -> None:
         if concurrency < 1:
             raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}.")
         if on_error not in {"collect", "raise", "stop"}:
             message = f"on_error must be 'collect', 'raise' or 'stop', not {on_error!r}."
             raise ConfigurationError(message)
+        known = len(calls) if total is None and isinstance(calls, Sized) else total
+        self._meter = None if progress is None else ProgressMeter(progress, known)
         self._source: Any = _iterator(calls)
         self._waits_for_input = isinstance(self._source, AsyncIterator)
         self._concurrency = concurrency
@@ -132,6 +142,8 @@ class FanOut(Generic[T]):
             if not self._workers:
                 if self._closed is not None:
                     raise self._closed
+                if self._meter is not None:
+                    self._meter.finish()
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
@@ -179,6 +191,8 @@ class FanOut(Generic[T]):
                     outcome = Outcome(index, call, None, error)
                 self._ready.put(outcome)
                 self._news.set()
+                if self._meter is not None:
+                    self._meter.note(failed=outcome.error is not None)
         except Exception as error:  # noqa: BLE001  # a task's border: raised out of the loop
             self._fail(error)
         except asyncio.CancelledError:
@@ -291,13 +305,22 @@ def _checked(call: Any, index: int) -> Call[Any]:
     raise ConfigurationError(message, hint=hint)
 
 
-async def gather(calls: Calls[T], *, concurrency: int = 64) -> list[T]:
+async def gather(
+    calls: Calls[T],
+    *,
+    concurrency: int = 64,
+    progress: OnProgress | None = None,
+    total: int | None = None,
+) -> list[T]:
     """Send calls and return their values in the order of the input.
 
     The first error to come is raised, and what is in flight then is cancelled.
     """
     values: dict[int, T] = {}
-    async with FanOut(calls, concurrency=concurrency, on_error="raise") as outcomes:
+    fan_out = FanOut(
+        calls, concurrency=concurrency, on_error="raise", progress=progress, total=total
+    )
+    async with fan_out as outcomes:
         async for outcome in outcomes:
             values[outcome.index] = outcome.unwrap()
     return [values[index] for index in range(len(values))]
