@@ -89,6 +89,7 @@ def bench(session: nox.Session) -> None:
     """Count, measure against bare aiohttp in the same run, and write benchmarks/report.md."""
     install_wheels(session, "bench")
     session.run("python", "-m", "benchmarks", *session.posargs, env=isolated())
+    session.run("python", "-m", "benchmarks.adaptive", *session.posargs, env=isolated())
 
 
 @nox.session

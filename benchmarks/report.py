@@ -15,7 +15,7 @@ REPORT: Final = Path(__file__).with_name("report.md")
 PLOTS: Final = Path(__file__).with_name("plots")
 """The folder of pictures beside the report."""
 
-PARTS: Final = ("bench", "peers")
+PARTS: Final = ("bench", "limits", "peers")
 _HEAD: Final = """\
 # Benchmarks
 
