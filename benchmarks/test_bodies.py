@@ -6,6 +6,9 @@ import pytest
 
 from benchmarks import bodies, stalls
 
+# Processes are started one after the other, which takes long where others work too.
+pytestmark = pytest.mark.timeout(120)
+
 
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:

@@ -16,6 +16,9 @@ from benchmarks.peers.doors import elsewhere
 from benchmarks.report import Table
 from benchmarks.static_server import static_server
 
+# Processes are started one after the other, which takes long where others work too.
+pytestmark = pytest.mark.timeout(120)
+
 
 def test_every_client_that_is_there_makes_calls_in_its_own_process() -> None:
     with static_server() as url:
