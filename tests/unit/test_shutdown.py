@@ -59,7 +59,7 @@ async def api(gate: Gate, tmp_path, monkeypatch):
         base_url="https://org.example.com",
         transport=gate,
         limiter=FixedLimiter(8),
-        policy=RetryPolicy(initial_s=0.0, max_s=0.0),
+        retry=RetryPolicy(initial_s=0.0, max_s=0.0),
     )
     async with connector:
         yield connector
