@@ -48,7 +48,7 @@ def test_it_beats_a_fixed_cap_that_is_too_low_in_throughput():
 def test_it_beats_a_fixed_cap_that_is_too_high_in_errors_and_in_latency():
     refused, queued = (
         {
-            name: SimulatedApi(limiter, capacity=40, refuses=refuses).run(20)
+            name: SimulatedApi(limiter, capacity=40, refuses=refuses).run(5)
             for name, limiter in (
                 ("adaptive", AdaptiveLimiter(maximum=300)),
                 ("high", FixedLimiter(300)),

@@ -210,6 +210,36 @@ async def test_other_refusals_stop_nothing(guard_of, error):
     assert not guard._watching
 
 
+async def test_slots_are_waited_for_with_room_in_the_quota_and_without(guard_of, clock):
+    guards = [guard_of(), guard_of(share_percent=90)]
+    for guard in guards:
+        for _ in range(50):
+            assert guard.try_acquire("rest")
+        waiter = asyncio.create_task(guard.acquire("rest"))
+        await clock.settle()
+        assert not waiter.done()
+
+        guard.release("rest", 0.1, None)
+        await waiter
+
+        assert guard.inner.in_flight == 50
+
+
+async def test_a_share_that_others_spent_while_a_call_waited_for_its_slot_is_seen(guard_of, clock):
+    guard = guard_of(share_percent=51)
+    for _ in range(50):
+        assert guard.try_acquire("rest")
+    waiters = [asyncio.create_task(guard.acquire("rest")) for _ in range(2)]
+    await clock.settle()
+
+    for _ in range(2):
+        guard.release("rest", 0.1, None)
+    results = await asyncio.gather(*waiters, return_exceptions=True)
+
+    assert [type(result) for result in results] == [type(None), QuotaExceededError]
+    assert (guard.used, guard.inner.in_flight) == (51, 49)
+
+
 async def test_without_a_reading_nothing_is_known_to_be_spent(guard_of):
     guard = guard_of(used=None, share_percent=1, reserve_percent=50)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sfconnect.errors import ConfigurationError
-from sfconnect.limits import AdaptiveLimiter, FixedLimiter, PacedLimiter, Pacer
+from sfconnect.limits import AdaptiveLimiter, FixedLimiter, PacedLimiter, Pacer, innermost
 from sfconnect.testing import FakeClock
 
 
@@ -118,6 +118,7 @@ async def test_slots_and_rate_bound_together(clock):
     await waiter
 
     assert (before, inner.in_flight) == (False, 1)
+    assert innermost(limiter) is inner
 
 
 def test_what_a_service_says_of_long_calls_reaches_the_limiter_behind(clock):
