@@ -7,10 +7,12 @@ import sys
 import traceback
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from anyio import to_thread
 
 from sfconnect._types import Secret
 from sfconnect.auth import (
@@ -23,6 +25,7 @@ from sfconnect.auth import (
     option,
     resolve,
 )
+from sfconnect.auth.rereading import read_again
 from sfconnect.auth.secret_references import is_reference
 from sfconnect.config import ConfigurationWarning
 from sfconnect.errors import ConfigurationError, PluginError
@@ -116,6 +119,20 @@ PLACES = ["argument", "environment", "profile"]
 @pytest.mark.parametrize("name", ["password", "pin"])
 def test_a_reference_is_read_wherever_it_stands(made, place: str, name: str) -> None:
     assert made("shelf://top/box", place=place, name=name).password == Secret(CANARY)
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_what_was_changed_there_is_found_when_it_is_read_again(
+    monkeypatch: pytest.MonkeyPatch, made, place: str
+) -> None:
+    old = await to_thread.run_sync(partial(made, "shelf://top/box", place=place))
+    assert await read_again(old) is None
+
+    monkeypatch.setattr(Shelf, "resolve", lambda self, reference: Secret("changed"))
+
+    found = await read_again(old)
+    assert found is not None
+    assert found.strategy == Login(Secret("changed"))
 
 
 @pytest.mark.parametrize("place", PLACES)
