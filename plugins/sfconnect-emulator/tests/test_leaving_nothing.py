@@ -187,6 +187,14 @@ class TestInProcess:
         with pytest.raises(RuntimeError, match="only inside"):
             _ = org.engine
 
+    def test_rows_that_cannot_be_made_leave_no_half_file(self, temporary: Path) -> None:
+        org = InProcess(data_file=temporary / "org.db", rows={"Nope": 1})
+
+        with pytest.raises(ValueError, match="Nope"), org:
+            pass
+
+        assert list(temporary.iterdir()) == []
+
     async def test_a_port_that_is_taken_leaves_nothing(self, temporary: Path) -> None:
         async with Emulator() as first:
             port = int(first.login_url.rpartition(":")[2])

@@ -321,6 +321,16 @@ class TestAttacks:
 
         assert await refusal(probe, sign_xml(document, probe.org.private_key, "_s")) == INVALID
 
+    async def test_a_signed_part_that_says_all_that_an_assertion_says(self, probe: Probe) -> None:
+        place = '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Id="placeholder"/>'
+        content = draft(probe.org).xml().partition("<saml:Issuer>")[2]
+        inner = f"<saml:Issuer>{content.removesuffix('</saml:Assertion>')}"
+        whole = draft(probe.org, name_id="somebody@example.com").xml(place)
+        part = f'<saml:Advice ID="_part">{inner}</saml:Advice></saml:Assertion>'
+        document = whole.removesuffix("</saml:Assertion>") + part
+
+        assert await refusal(probe, sign_xml(document, probe.org.private_key, "_part")) == INVALID
+
     @pytest.mark.parametrize(
         "head",
         [
