@@ -31,8 +31,14 @@ async def serve(emulator: Emulator, *, until_stdin_closes: bool = False) -> None
         for number in _SIGNALS:
             # Making rows blocks the loop, so that a handler of the loop's would wait for its end.
             signal.signal(number, _leave)
-        async with emulator:
-            await _stay(emulator, until_stdin_closes=until_stdin_closes)
+        try:
+            async with emulator:
+                await _stay(emulator, until_stdin_closes=until_stdin_closes)
+        except Exception:
+            if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+                raise
+            # SQLite makes an error of its own of what a signal raises in a function that it calls.
+            raise SystemExit(0) from None
 
 
 async def _stay(emulator: Emulator, *, until_stdin_closes: bool) -> None:

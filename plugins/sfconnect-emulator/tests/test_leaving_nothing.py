@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,6 +20,7 @@ from sfconnect_emulator import start
 from sfconnect_emulator.emulator import Emulator
 from sfconnect_emulator.inprocess import InProcess
 from sfconnect_emulator.key_file import KeyFile, sweep
+from sfconnect_emulator.serving import serve
 
 COMMAND = [sys.executable, "-m", "sfconnect_emulator", "serve"]
 BOTH = [signal.SIGINT, signal.SIGTERM]
@@ -206,14 +210,47 @@ class TestInProcess:
         assert names(temporary) == []
 
 
-class TestStart:
-    @pytest.fixture(autouse=True)
-    def handlers(self) -> Iterator[None]:
-        before = {number: signal.getsignal(number) for number in BOTH}
-        yield
-        for number, handler in before.items():
-            signal.signal(number, handler)
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """What this process does at a signal is the same afterwards."""
+    before = {number: signal.getsignal(number) for number in BOTH}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
+
+class Failing:
+    """An org that cannot be opened, with a signal before it fails or without."""
+
+    def __init__(self, number: int | None) -> None:
+        self.number = number
+
+    async def __aenter__(self) -> None:
+        if self.number is not None:
+            with contextlib.suppress(SystemExit):
+                signal.raise_signal(self.number)
+        raise sqlite3.OperationalError("user-defined function raised exception")
+
+    async def __aexit__(self, *error: object) -> None:
+        raise AssertionError("never entered")
+
+
+@pytest.mark.usefixtures("handlers")
+class TestServe:
+    @pytest.mark.parametrize("number", BOTH)
+    def test_obeys_a_signal_also_where_sqlite_makes_another_error_of_it(self, number: int) -> None:
+        with pytest.raises(SystemExit) as ended:
+            asyncio.run(serve(Failing(number)))  # type: ignore[arg-type] # all that is asked of one
+
+        assert ended.value.code == 0
+
+    def test_tells_of_errors_that_no_signal_has_made(self) -> None:
+        with pytest.raises(sqlite3.OperationalError):
+            asyncio.run(serve(Failing(None)))  # type: ignore[arg-type] # all that is asked of one
+
+
+@pytest.mark.usefixtures("handlers")
+class TestStart:
     def test_catches_signals_before_it_serves(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
