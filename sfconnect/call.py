@@ -22,17 +22,20 @@ class Sender(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+# Two calls that read alike are two: asyncio.gather awaits equal ones once, and a create among them
+# would be lost.
+@dataclass(frozen=True, slots=True, eq=False)
 class Call(Generic[T_co]):
     """One API call that has not been sent yet.
 
     Awaiting it sends it, each time anew. Many go to ``fan_out``, ``gather`` or ``composite``.
-    A call holds no credentials and no open resource, so it costs nothing to drop.
+    A call holds no credentials and no open resource, so it costs nothing to drop. It is equal to
+    itself alone.
     """
 
     request: Request
     decode: Callable[[Response], T_co] = field(repr=False)
-    sender: Sender = field(repr=False, compare=False)
+    sender: Sender = field(repr=False)
 
     def __await__(self) -> Generator[object, None, T_co]:
         return self.send().__await__()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sfconnect.call import Call
@@ -69,7 +71,23 @@ def test_a_call_shows_its_request_and_no_sender(call):
     assert "Recorder" not in repr(call)
 
 
-def test_calls_are_equal_when_they_ask_the_same(call):
-    other = Call(call.request, call.decode, Recorder())
+async def test_calls_that_read_alike_are_each_sent_by_gather_of_asyncio() -> None:
+    sender = Counting()
+    create = Request("POST", "/accounts", headers={"X": "1"}, content=b'{"Name": "Acme"}')
+    calls = [Call(create, lambda answer: answer.status, sender) for _ in range(3)]
 
-    assert call == other
+    assert await asyncio.gather(*calls) == [201, 201, 201]
+
+    assert sender.sent == 3
+    assert calls[0] != calls[1]
+
+
+class Counting:
+    """Answers each request, and counts them."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def execute(self, request: Request) -> Response:
+        self.sent += 1
+        return Response(201, {}, b"")
