@@ -64,8 +64,9 @@ class FanOut(Generic[T]):
     ``total`` tells it how many there will be, where the input has no length. What it raises is
     raised out of the loop.
 
-    ``on_error``: ``collect`` gives errors as outcomes; ``raise`` raises the first out of the
-    loop; ``stop`` gives the failed outcome, starts no more calls, and gives those in flight.
+    ``on_error``: ``collect`` gives errors as outcomes; with ``raise`` and ``stop`` no more calls
+    are started once one has failed. ``raise`` raises its error out of the loop; ``stop`` gives it
+    as an outcome, and those in flight.
     When the connection is closed or drained, no more calls are started, those in flight give their
     outcomes, and ``PoolClosed`` is raised out of the loop; a call that met it was not sent, and is
     no outcome.
@@ -103,7 +104,7 @@ class FanOut(Generic[T]):
         self._group = asyncio.TaskGroup()
         self._workers: set[asyncio.Task[None]] = set()
         self._starting: set[asyncio.Task[None]] = set()
-        self._entered = False
+        self._entered = self._left = False
         self._count = 0
         self._exhausted = False
         self._crash: Exception | None = None
@@ -130,6 +131,8 @@ class FanOut(Generic[T]):
         try:
             await self._group.__aexit__(None, None, None)
         finally:
+            self._left = True
+            self._workers.clear()  # one that was cancelled before its first step is still there
             await _close(self._source)
 
     def __aiter__(self) -> Self:
@@ -140,19 +143,25 @@ class FanOut(Generic[T]):
             if self._crash is not None:
                 raise self._crash
             if not self._workers:
-                if self._closed is not None:
-                    raise self._closed
-                if self._meter is not None:
-                    self._meter.finish()
+                self._end()
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
         self._window.release()
-        if outcome.error is not None and self._on_error != "collect":
-            self._start_no_more()
-            if self._on_error == "raise":
-                raise outcome.error
+        if outcome.error is not None and self._on_error == "raise":
+            raise outcome.error
         return outcome
+
+    def _end(self) -> None:
+        """Say why there is no further outcome, unless all calls have given theirs."""
+        if not self._entered or self._left:
+            message = "A fan-out gives its outcomes inside its block."
+            hint = "async with sf.fan_out(calls) as outcomes: async for outcome in outcomes: …"
+            raise ConfigurationError(message, hint=hint)
+        if self._closed is not None:
+            raise self._closed
+        if self._meter is not None:
+            self._meter.finish()
 
     def _start_no_more(self) -> None:
         """Let what is in flight finish; a source that is just being read is not waited for."""
@@ -188,7 +197,7 @@ class FanOut(Generic[T]):
                     self._start_no_more()
                     break
                 except SfConnectError as error:
-                    outcome = Outcome(index, call, None, error)
+                    outcome = self._failed(index, call, error)
                 self._ready.put(outcome)
                 self._news.set()
                 if self._meter is not None:
@@ -203,6 +212,11 @@ class FanOut(Generic[T]):
             self._starting.discard(task)
             self._workers.discard(task)
             self._news.set()
+
+    def _failed(self, index: int, call: Call[T], error: SfConnectError) -> Outcome[T]:
+        if self._on_error != "collect":
+            self._start_no_more()
+        return Outcome(index, call, None, error)
 
     def _has_use_for_more(self, call: Call[T]) -> bool:
         """Whether one more worker may shorten the run.

@@ -553,7 +553,8 @@ class Session:
     async def drain(self, within_s: float | None = None) -> bool:
         """Wait until no call and no stream is under way; say whether that came in time.
 
-        Nothing is refused by this: whoever drains has stopped giving it work.
+        Nothing is refused by this: whoever drains has stopped giving it work, as
+        ``Connector.drain`` does.
         """
         if self._idle is None:
             self._idle = asyncio.Event()

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -79,24 +79,38 @@ class Blocking(Generic[C]):
         return self._open().call(_await, work)
 
     def iterate(self, source: AsyncIterable[T]) -> Iterator[T]:
-        """Read a query, or any other asynchronous iterable, in a plain loop.
+        """Read a query, a fan-out, or any other asynchronous iterable, in a plain loop.
 
-        Items are read a bounded number ahead. Leaving the loop ends the reading.
+        Items are read a bounded number ahead. Leaving the loop ends the reading. What has a block
+        to be used in, as a fan-out has, is entered and left here.
+
+        Raises:
+            PoolClosed: The block has been left, or not been entered.
         """
         portal = self._open()
         reader = _Reader(source)
         future, _ = portal.start_task(reader.run)
         try:
-            while items := portal.call(reader.take):
+            while items := self._taken(portal, reader):
                 yield from items
         finally:
             future.cancel()
 
+    def _taken(self, portal: BlockingPortal, reader: _Reader[T]) -> list[T]:
+        # A loop may go on after the block was left, and then meets a portal that is closed.
+        if self._portal is not portal:
+            raise _not_open()
+        return portal.call(reader.take)
+
     def _open(self) -> BlockingPortal:
         if self._portal is None:
-            message = "The connection is not open."
-            raise PoolClosed(message, hint="Use it inside 'with Blocking(…) as run'.")
+            raise _not_open()
         return self._portal
+
+
+def _not_open() -> PoolClosed:
+    hint = "Use it inside 'with Blocking(…) as run'."
+    return PoolClosed("The connection is not open.", hint=hint)
 
 
 async def _await(work: Awaitable[T]) -> T:
@@ -107,7 +121,7 @@ class _Reader(Generic[T]):
     """Reads ahead on the event loop; whatever has come is taken at once."""
 
     def __init__(self, source: AsyncIterable[T]) -> None:
-        self._source = aiter(source)
+        self._source = source if isinstance(source, AbstractAsyncContextManager) else aiter(source)
         self._items: deque[T] = deque()
         self._ended = False
         self._error: BaseException | None = None
@@ -117,18 +131,24 @@ class _Reader(Generic[T]):
         self._news, self._room = asyncio.Event(), asyncio.Event()
         task_status.started()
         try:
-            async for item in self._source:
-                self._items.append(item)
-                self._news.set()
-                if len(self._items) >= _AHEAD:
-                    self._room.clear()
-                    await self._room.wait()
+            async with AsyncExitStack() as stack:
+                if isinstance(self._source, AbstractAsyncContextManager):
+                    await stack.enter_async_context(self._source)
+                await self._read()
         except Exception as error:  # noqa: BLE001  # handed over to the thread that reads
             self._error = error
         finally:
             await _close(self._source)
             self._ended = True
             self._news.set()
+
+    async def _read(self) -> None:
+        async for item in self._source:
+            self._items.append(item)
+            self._news.set()
+            if len(self._items) >= _AHEAD:
+                self._room.clear()
+                await self._room.wait()
 
     async def take(self) -> list[T]:
         """Give what has come, waiting for the first of it; nothing at the end."""

@@ -74,6 +74,25 @@ def test_rows_come_in_their_order_and_all_of_them(run: Blocking[Salesforce]) -> 
     assert ids == sorted(ids)
 
 
+def test_a_fan_out_is_read_in_a_plain_loop(run: Blocking[Salesforce]) -> None:
+    sf = run.connector
+    calls = (sf.sobject(name).describe() for name in ("Account", "Contact"))
+
+    outcomes = list(run.iterate(sf.fan_out(calls, ordered=True)))
+
+    assert [outcome.unwrap()["name"] for outcome in outcomes] == ["Account", "Contact"]
+
+
+def test_a_loop_that_outlives_the_block_is_told_so(org: Emulator) -> None:
+    auth = ClientCredentials(org.login_url, org.client_id, org.client_secret)
+    with Blocking(Salesforce.connect(auth)) as run:
+        rows = run.iterate(run.connector.query("SELECT Id FROM Account"))
+        next(rows)
+
+    with pytest.raises(PoolClosed, match="not open"):
+        list(rows)
+
+
 def test_leaving_the_loop_early_ends_the_reading(run: Blocking[Salesforce]) -> None:
     closed = threading.Event()
 

@@ -498,6 +498,32 @@ async def test_options_that_make_no_sense_are_refused(options):
         FanOut([], **options)
 
 
+@pytest.mark.parametrize("on_error", ["raise", "stop"])
+async def test_no_call_begins_after_one_has_failed_however_slow_the_consumer_is(on_error):
+    sender = Sender(lambda number: fail_on(number, 2))
+
+    async with FanOut(
+        sender.calls(1000), concurrency=1, window=100, on_error=on_error, ordered=True
+    ) as outcomes:
+        await settle()  # a consumer that takes nothing yet
+        assert sender.started == [0, 1, 2]
+        for index in range(2):
+            assert (await anext(outcomes)).index == index
+
+
+async def test_a_fan_out_outside_of_its_block_says_how_to_use_it():
+    fan_out = FanOut(Sender().calls(5))
+
+    with pytest.raises(ConfigurationError, match="inside its block"):
+        await anext(fan_out)
+
+    async with fan_out:
+        pass
+    async with asyncio.timeout(1):
+        with pytest.raises(ConfigurationError, match="inside its block"):
+            await anext(fan_out)
+
+
 async def test_a_fan_out_is_entered_once():
     fan_out = FanOut(Sender().calls(1))
     await collect(fan_out)
