@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class RequestFinished:
     """An attempt ended: with a status, or with an error's class name.
 
-    ``server`` is the API's host, with its port where that is not the usual one.
+    ``base_url`` is the API's: its scheme, host and port, and what its paths begin with. ``path``
+    is relative to it, or an address of its own (a redirect's); neither holds a query.
     """
 
     name: ClassVar[str] = "request.finished"
@@ -31,7 +32,12 @@ class RequestFinished:
     elapsed_ms: float
     attempt: int
     request_id: str | None
-    server: str = ""
+    base_url: str = ""
+
+    @property
+    def server(self) -> str:
+        """The API's host, with its port where that is not the usual one."""
+        return self.base_url.partition("://")[2].partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,10 @@ class LimitChanged:
 
 @dataclass(frozen=True, slots=True)
 class CircuitOpened:
-    """A server is away, or still is: nothing is sent to it until the next probe."""
+    """A server is away, or still is: nothing is sent to it until the next probe.
+
+    ``server`` is its host, with its port where that is not 443.
+    """
 
     name: ClassVar[str] = "circuit.opened"
     server: str

@@ -13,8 +13,11 @@ served by OpenTelemetry's own exporter.
 
 from __future__ import annotations
 
+import re
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from sfconnect._version import VERSION
 from sfconnect.errors import ConfigurationError
@@ -41,14 +44,20 @@ _SCOPE: Final = "sfconnect"
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """Bounds that the conventions advise for ``http.client.request.duration``."""
 _FIRST_ERROR: Final = 400
+_USUAL_PORTS: Final = {"https": 443, "http": 80}
+_USER: Final = re.compile(r"(?<=://)[^/]*@")
+_METHODS: Final = frozenset(
+    ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+)
+"""Those that the conventions know; another one is told as ``_OTHER``, so that values stay few."""
 
 
 class OtelHook:
     """Tell OpenTelemetry of requests, retries, logins, limits and quotas.
 
     Each attempt of a call is a span of kind CLIENT below the span that is current where the call
-    was made; it holds neither query nor body. Without providers, the global ones are used, which
-    do nothing unless the application has set them up.
+    was made; ``url.full`` is its address without query and user part, and no body is told. Without
+    providers, the global ones are used, which do nothing unless the application has set them up.
 
     Metrics: ``http.client.request.duration`` in seconds; the counters ``sfconnect.retries``,
     ``sfconnect.circuit.opened``, ``sfconnect.hedges``, ``sfconnect.logins``,
@@ -83,7 +92,7 @@ class OtelHook:
             case RetryScheduled():
                 self._meters.retries.add(1, {"reason": event.reason, "surface": event.surface})
             case CircuitOpened():
-                self._meters.circuits.add(1, {"server.address": event.server.partition(":")[0]})
+                self._meters.circuits.add(1, _server(f"https://{event.server}"))
             case HedgeSent():
                 self._meters.hedges.add(1, {"surface": event.surface})
             case TokenReplaced():
@@ -146,14 +155,11 @@ class _Meters:
 
 def _attributes(event: RequestFinished) -> AttributeMap:
     """What the conventions want on the duration, with few values each."""
-    host, _, port = event.server.partition(":")
     attributes: AttributeMap = {
-        "http.request.method": event.method,
-        "server.address": host,
+        "http.request.method": event.method if event.method in _METHODS else "_OTHER",
         "sfconnect.surface": event.surface,
+        **_server(event.base_url),
     }
-    if port.isdecimal():
-        attributes["server.port"] = int(port)
     if event.status is not None:
         attributes["http.response.status_code"] = event.status
     if event.error is not None:
@@ -163,17 +169,35 @@ def _attributes(event: RequestFinished) -> AttributeMap:
     return attributes
 
 
+@lru_cache(maxsize=128)  # of many events of few servers
+def _server(base_url: str) -> AttributeMap:
+    """Host and port; an IPv6 host without its brackets, a usual port filled in."""
+    parts = urlsplit(base_url)
+    port = parts.port or _USUAL_PORTS.get(parts.scheme)
+    attributes: AttributeMap = {"server.address": parts.hostname or ""}
+    return attributes if port is None else {**attributes, "server.port": port}
+
+
+def _shown(event: RequestFinished) -> str:
+    """The address without what may hold a value: the query, and who asks."""
+    is_whole = event.path.startswith(("https://", "http://"))
+    url = event.path if is_whole else event.base_url + event.path
+    return _USER.sub("", url.partition("?")[0], count=1)
+
+
 def _record_span(tracer: Tracer, event: RequestFinished, attributes: AttributeMap) -> None:
     from opentelemetry.trace import SpanKind, Status, StatusCode
 
     end = time.time_ns()
-    more: dict[str, Any] = {**attributes, "url.path": event.path}
+    more: dict[str, Any] = {**attributes, "url.full": _shown(event)}
+    if event.method not in _METHODS:
+        more["http.request.method_original"] = event.method
     if event.attempt > 1:
         more["http.request.resend_count"] = event.attempt - 1
     if event.request_id is not None:
         more["sfconnect.request_id"] = event.request_id
     span = tracer.start_span(
-        event.method,
+        event.method if event.method in _METHODS else "HTTP",
         kind=SpanKind.CLIENT,
         attributes=more,
         start_time=end - int(event.elapsed_ms * 1_000_000),

@@ -408,14 +408,9 @@ class Session:
                 elapsed_ms=elapsed_s * 1000,
                 attempt=number,
                 request_id=request_id(answer.headers) if answer else None,
-                server=self._server(),
+                base_url=self._dressed[1] if self._dressed else "",
             )
         )
-
-    def _server(self) -> str:
-        """Host and port that the newest credentials are for."""
-        base = self._dressed[1] if self._dressed else ""
-        return base.partition("://")[2].partition("/")[0]
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[StreamedResponse]:

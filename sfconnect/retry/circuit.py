@@ -222,7 +222,10 @@ class Circuits:
         """The circuit to the server of a URL."""
         if self._policy is None:
             return None
-        server = base_url.partition("://")[2].partition("/")[0]
+        scheme, _, rest = base_url.partition("://")
+        server = rest.partition("/")[0]
+        if scheme == "http" and ":" not in server.rpartition("]")[2]:
+            server += ":80"  # without a port it would be taken for the one of https
         circuit = self._by_server.get(server)
         if circuit is None:
             circuit = Circuit(server, self._policy, clock=self._clock, emitter=self._emitter)

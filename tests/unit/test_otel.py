@@ -77,7 +77,7 @@ def finished(**changes: Any) -> RequestFinished:
         "elapsed_ms": 120.0,
         "attempt": 1,
         "request_id": "req-1",
-        "server": "acme.my.salesforce.com",
+        "base_url": "https://acme.my.salesforce.com",
     }
     return RequestFinished(**{**facts, **changes})
 
@@ -91,9 +91,10 @@ def test_an_attempt_is_a_client_span(telemetry: Telemetry) -> None:
         "http.request.method": "GET",
         "http.response.status_code": 200,
         "server.address": "acme.my.salesforce.com",
+        "server.port": 443,
         "sfconnect.request_id": "req-1",
         "sfconnect.surface": "rest",
-        "url.path": "/services/data/v68.0/limits",
+        "url.full": "https://acme.my.salesforce.com/services/data/v68.0/limits",
     }
     assert span.status.status_code is StatusCode.UNSET
     assert span.start_time is not None
@@ -111,7 +112,7 @@ def test_an_attempt_is_a_client_span(telemetry: Telemetry) -> None:
 def test_a_failed_attempt_is_an_error_with_its_type(
     telemetry: Telemetry, changes: dict[str, Any], kind: str
 ) -> None:
-    telemetry.hook(finished(attempt=3, server="127.0.0.1:8443", **changes))
+    telemetry.hook(finished(attempt=3, base_url="https://127.0.0.1:8443", **changes))
 
     span = telemetry.only_span()
     attributes = dict(span.attributes or {})
@@ -119,6 +120,47 @@ def test_a_failed_attempt_is_an_error_with_its_type(
     assert attributes["http.request.resend_count"] == 2
     assert (attributes["server.address"], attributes["server.port"]) == ("127.0.0.1", 8443)
     assert span.status.status_code is StatusCode.ERROR
+
+
+API = "https://api.example.com"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "path", "full", "server"),
+    [
+        (f"{API}/v2", "/rows", f"{API}/v2/rows", ("api.example.com", 443)),
+        ("http://localhost", "/rows", "http://localhost/rows", ("localhost", 80)),
+        ("http://[::1]:8080", "/rows", "http://[::1]:8080/rows", ("::1", 8080)),
+        ("https://[2001:db8::1]", "/x", "https://[2001:db8::1]/x", ("2001:db8::1", 443)),
+        (API, f"{API}/moved?q=canary", f"{API}/moved", ("api.example.com", 443)),
+        ("https://canary:b@api.example.com", "/a@b", f"{API}/a@b", ("api.example.com", 443)),
+        (API, "https://canary@c@api.example.com/x", f"{API}/x", ("api.example.com", 443)),
+    ],
+)
+def test_a_span_names_the_whole_address_and_the_server(
+    telemetry: Telemetry, base_url: str, path: str, full: str, server: tuple[str, int]
+) -> None:
+    telemetry.hook(finished(base_url=base_url, path=path))
+
+    attributes = dict(telemetry.only_span().attributes or {})
+    assert attributes["url.full"] == full
+    (point,) = telemetry.points(DURATION)
+    for told in (attributes, point.attributes):
+        assert (told["server.address"], told["server.port"]) == server
+        assert "canary" not in str(told)
+
+
+def test_a_method_that_is_not_known_is_told_as_another(telemetry: Telemetry) -> None:
+    telemetry.hook(finished(method="REPORT"))
+
+    span = telemetry.only_span()
+    attributes = dict(span.attributes or {})
+    assert span.name == "HTTP"
+    assert attributes["http.request.method"] == "_OTHER"
+    assert attributes["http.request.method_original"] == "REPORT"
+    (point,) = telemetry.points(DURATION)
+    assert point.attributes["http.request.method"] == "_OTHER"
+    assert "http.request.method_original" not in point.attributes
 
 
 def test_a_span_belongs_to_what_the_application_is_doing(telemetry: Telemetry) -> None:
@@ -142,7 +184,7 @@ def test_durations_are_in_seconds_and_told_apart_by_few_values(telemetry: Teleme
 
     assert (points[200].count, points[200].sum) == (2, pytest.approx(0.6))
     assert points[404].attributes["error.type"] == "404"
-    assert "url.path" not in points[200].attributes
+    assert "url.full" not in points[200].attributes
     assert points[200].explicit_bounds[0] == 0.005
 
 
@@ -156,10 +198,16 @@ def test_durations_are_in_seconds_and_told_apart_by_few_values(telemetry: Teleme
             {"reason": "503", "surface": "rest"},
         ),
         (
-            CircuitOpened("org.example.com:443", "status 503", 10, 1000.0),
+            CircuitOpened("org.example.com", "status 503", 10, 1000.0),
             "sfconnect.circuit.opened",
             1,
-            {"server.address": "org.example.com"},
+            {"server.address": "org.example.com", "server.port": 443},
+        ),
+        (
+            CircuitOpened("[::1]:8080", "status 503", 10, 1000.0),
+            "sfconnect.circuit.opened",
+            1,
+            {"server.address": "::1", "server.port": 8080},
         ),
         (HedgeSent("GET", "/x", "query", 40.0), "sfconnect.hedges", 1, {"surface": "query"}),
         (
@@ -215,6 +263,9 @@ async def test_a_connection_tells_of_its_calls(telemetry: Telemetry) -> None:
     spans = telemetry.spans.get_finished_spans()
     facts = [dict(span.attributes or {}) for span in spans]
     assert [fact["http.response.status_code"] for fact in facts] == [503, 200, 404]
+    assert [fact["url.full"] for fact in facts] == [
+        f"{server.url}/a", f"{server.url}/a", f"{server.url}/b"
+    ]  # fmt: skip
     assert {f"http://127.0.0.1:{fact['server.port']}" for fact in facts} == {server.url}
     assert "canary" not in str(facts)
     assert telemetry.points("sfconnect.retries")[0].value == 1

@@ -823,6 +823,7 @@ async def test_each_attempt_is_told(world, scripted):
         (200, None, 2, "r3"),
     ]
     assert {(e.method, e.path, e.surface) for e in told} == {("GET", "/rows", "rest")}
+    assert {(e.base_url, e.server) for e in told} == {(BASE, "org.example.com")}
     assert [type(e).__name__ for e in made.events] == [
         "TokenReplaced",
         "RequestFinished",

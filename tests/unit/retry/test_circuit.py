@@ -21,7 +21,7 @@ from sfconnect.errors import (
 from sfconnect.instrumentation import CircuitClosed, CircuitOpened, CircuitProbed, Emitter
 from sfconnect.messages import Response
 from sfconnect.policy import CircuitPolicy
-from sfconnect.retry.circuit import CIRCUIT_OPEN, CLOSED, HALF_OPEN, OPEN, Circuit
+from sfconnect.retry.circuit import CIRCUIT_OPEN, CLOSED, HALF_OPEN, OPEN, Circuit, Circuits
 from sfconnect.testing import FakeClock
 
 OK = Response(200, {}, b"")
@@ -381,6 +381,26 @@ async def test_opening_probing_and_closing_are_told(
         CircuitProbed("org:443", 2),
         CircuitClosed("org:443", 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "name"),
+    [
+        ("https://org.example.com", "org.example.com"),
+        ("https://org.example.com:8443/v2", "org.example.com:8443"),
+        ("http://localhost/v2", "localhost:80"),
+        ("http://[::1]", "[::1]:80"),
+        ("http://[::1]:8080", "[::1]:8080"),
+    ],
+)
+def test_a_circuit_is_named_by_host_and_port_where_it_is_not_443(base_url: str, name: str):
+    circuits = Circuits(CircuitPolicy(), clock=FakeClock())
+
+    circuit = circuits.to(base_url)
+
+    assert circuit is not None
+    assert circuit.server == name
+    assert list(circuits.stats()) == [name]
 
 
 async def test_the_state_can_be_read(server: Server, clock: FakeClock):
