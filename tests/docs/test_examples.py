@@ -34,6 +34,8 @@ def runs_a_program(example: str) -> bool:
     return "asyncio.run(" in example and "Salesforce.connect(" in example
 
 
+PROFILE = re.compile(r'profile="(\w+)"')
+
 EXAMPLES = list(examples())
 PROGRAMS = [each for each in EXAMPLES if runs_a_program(each.values[0])]  # type: ignore[attr-defined]  # ParameterSet is not public
 
@@ -57,6 +59,10 @@ def test_example_is_python(example: str) -> None:
 @pytest.mark.parametrize("example", PROGRAMS)
 def test_program_runs_against_an_org(example: str, org: dict[str, str], tmp_path: Path) -> None:
     program = with_values(example, org)
+    profiles = [
+        f'[profiles.{name}]\nauth = "client-credentials"\n' for name in PROFILE.findall(program)
+    ]
+    (tmp_path / "sfconnect.toml").write_text("".join(profiles))
     names = ("login_url", "client_id", "client_secret")
     variables = {f"SFCONNECT_{name.upper()}": org[name] for name in names}
     env = {**os.environ, **variables, "SFCONNECT_AUTH": "client-credentials"}

@@ -39,6 +39,10 @@ async def org() -> AsyncIterator[Emulator]:
 
 @pytest.fixture
 def surroundings(org: Emulator) -> dict[str, str]:
+    return surroundings_of(org)
+
+
+def surroundings_of(org: Emulator) -> dict[str, str]:
     return {
         **os.environ,
         "SFCONNECT_AUTH": "client-credentials",
@@ -49,10 +53,10 @@ def surroundings(org: Emulator) -> dict[str, str]:
     }
 
 
-def make_slow(org: Emulator) -> None:
-    """Let calls of records take their time."""
+def make_slow(org: Emulator, path: str = "/sobjects/Account/") -> None:
+    """Let calls of records, or of another path, take their time."""
     action = {"type": "delay", "delay_ms": SLOW_MS}
-    org.control.add_faults([{"match": {"path": "/sobjects/Account/"}, "action": action}])
+    org.control.add_faults([{"match": {"path": path}, "action": action}])
 
 
 async def started(*command: str, cwd: Path, env: dict[str, str]) -> asyncio.subprocess.Process:
@@ -133,8 +137,8 @@ async def test_a_job_that_is_told_to_end_knows_what_it_has_done(
     out, err = await process.communicate()
 
     assert err == b""
-    assert process.returncode == 0
-    told = re.match(rb"told to end: (\d+) of 40 are done\. .*draining", out)
+    assert process.returncode == 1
+    told = re.fullmatch(rb"told to end: .*draining.*\n(\d+) accounts are done\n", out)
     assert told, out
     written = [each for each in org.control.ledger() if each.action == "updated"]
     assert 0 < len(written) == int(told[1]) < 40
@@ -151,7 +155,25 @@ async def test_a_job_that_nobody_ends_says_so(
 
     out, err = await process.communicate()
 
-    assert (out, err) == (b"all 40 are done\n", b"")
+    assert (out, err, process.returncode) == (b"40 accounts are done\n", b"", 0)
+
+
+@pytest.mark.parametrize("rows", [40, 2_500], ids=["its only page", "the first of two pages"])
+async def test_a_job_that_is_told_to_end_while_it_queries_ends_in_order(
+    tmp_path: Path, rows: int
+) -> None:
+    async with Emulator(rows={"Account": rows}, seed=7) as org:
+        make_slow(org, "/query")
+        command = [sys.executable, "-c", JOB]
+        process = await started(*command, cwd=tmp_path, env=surroundings_of(org))
+        await until_slowed(org)
+
+        process.send_signal(signal.SIGTERM)
+        out, err = await process.communicate()
+
+        assert (err, process.returncode) == (b"", 1)
+        assert out.endswith(b"0 accounts are done\n")
+        assert not [each for each in org.control.ledger() if each.action == "updated"]
 
 
 async def test_cells_of_a_notebook_await(surroundings: dict[str, str], tmp_path: Path) -> None:
