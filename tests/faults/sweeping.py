@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
+from sfconnect.messages import Request, Response
+
 EARLY, LATE = "while it waits", "in the moment of waking up"
 
 
@@ -49,6 +51,33 @@ class Sweep:
             waited_for.add_done_callback(lambda _: task.cancel())
 
 
+class Memory:
+    """A transport without sockets; each answer comes after a few rounds of the loop."""
+
+    def __init__(self, *statuses: int, headers: dict[str, str] | None = None) -> None:
+        self.statuses = statuses
+        self.headers = headers or {}
+        self.sent = 0
+        self.in_flight = 0
+
+    async def send(self, request: Request) -> Response:
+        status = self.statuses[self.sent % len(self.statuses)]
+        self.sent += 1
+        self.in_flight += 1
+        try:
+            for _ in range(3):
+                await asyncio.sleep(0)
+        finally:
+            self.in_flight -= 1
+        return Response(status, {"Location": "/end", **self.headers}, b"{}")
+
+    def stream(self, request: Request):
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        return
+
+
 async def sweep(
     work: Callable[[], Awaitable[Any]], check: Callable[[], Awaitable[None]], when: str
 ) -> int:
@@ -66,5 +95,6 @@ async def sweep(
             task.result()
             return run.points
         assert task.cancelled(), f"cancelled at point {at}, and yet it ended with {task!r}"
-        await check()
+        async with asyncio.timeout(10):
+            await check()
     raise AssertionError("the work has no end")

@@ -18,7 +18,7 @@ from sfconnect.policy import HedgePolicy
 from sfconnect.retry import RetryPolicy
 from sfconnect.testing import ScriptedStrategy
 from sfconnect.transport import ConnectionPool, Tls
-from tests.faults.sweeping import EARLY, LATE, sweep
+from tests.faults.sweeping import EARLY, LATE, Memory, sweep
 
 
 @pytest.fixture(params=[EARLY, LATE])
@@ -29,32 +29,6 @@ def when(request) -> str:
 @pytest.fixture(autouse=True)
 def empty_surroundings(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-
-
-class Memory:
-    """A transport without sockets; each answer comes after a few rounds of the loop."""
-
-    def __init__(self, *statuses: int) -> None:
-        self.statuses = statuses
-        self.sent = 0
-        self.in_flight = 0
-
-    async def send(self, request: Request) -> Response:
-        status = self.statuses[self.sent % len(self.statuses)]
-        self.sent += 1
-        self.in_flight += 1
-        try:
-            for _ in range(3):
-                await asyncio.sleep(0)
-        finally:
-            self.in_flight -= 1
-        return Response(status, {"Location": "/end"}, b"{}")
-
-    def stream(self, request: Request):
-        raise NotImplementedError
-
-    async def aclose(self) -> None:
-        return
 
 
 async def test_a_call_with_login_line_retry_replay_and_redirect(when):
@@ -122,6 +96,7 @@ async def test_a_read_that_is_asked_for_twice(when):
         for _ in range(5):
             await asyncio.sleep(0)  # both are ended, if the work was cancelled while it did that
         assert (limiter.in_flight, limiter.waiting, transport.in_flight) == (0, 0, 0)
+        await work()
 
     async with api:
         points = await sweep(work, check, when)
