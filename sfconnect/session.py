@@ -13,7 +13,7 @@ from sfconnect.auth.manager import CredentialState
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ConfigurationError, PoolClosed, QuotaExceededError, SfConnectError
 from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
-from sfconnect.limits import FixedLimiter, HeedsLongCalls, Limiter, NotesQuota, innermost
+from sfconnect.limits import FixedLimiter, HeedsLongCalls, Limiter, NotesQuota, innermost, told_by
 from sfconnect.messages import Request, Response, request_id
 from sfconnect.outgoing import REDIRECTS, absolute_url, check_headers, redirect_target
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
@@ -543,6 +543,11 @@ class Session:
             circuits=self._circuits.stats(),
             hedges=self._hedger.sent,
             hedges_won=self._hedger.won,
+            lanes=told_by(self._limiter, "lane_stats") or {},
+            share=told_by(self._limiter, "share_stats"),
+            paced=told_by(self._limiter, "paced") or 0,
+            retry_tokens=self._budget.tokens,
+            retry_capacity=self._budget.capacity,
         )
 
     async def drain(self, within_s: float | None = None) -> bool:

@@ -10,7 +10,7 @@ from sfconnect.messages import PIECE_BYTES, Response
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from sfconnect.limits import Quota
+    from sfconnect.limits import LaneStats, Quota, ShareStats
     from sfconnect.messages import StreamedResponse
     from sfconnect.retry.circuit import CircuitStats
 
@@ -33,6 +33,12 @@ class SessionStats:
         waiting: Calls that stand in its line.
         hedges: Reads that were asked for twice because they were late.
         hedges_won: Those of them whose second answer came first.
+        lanes: How full each lane of the limiter is; none where it has no lanes.
+        share: How much of the share of a quota is used, and whether that stops calls; None where
+            nothing is bounded and the API has not said that the quota is used up.
+        paced: Calls that wait for their time, where ``max_per_second`` spaces them.
+        retry_tokens: What is left of the budget for retries; they end where it does.
+        retry_capacity: What there is of it at most.
     """
 
     calls: int
@@ -48,6 +54,11 @@ class SessionStats:
     waiting: int | None = None
     hedges: int = 0
     hedges_won: int = 0
+    lanes: Mapping[str, LaneStats] = field(default_factory=dict)
+    share: ShareStats | None = None
+    paced: int = 0
+    retry_tokens: float = 0.0
+    retry_capacity: float = 0.0
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<10}{value}" for name, value in self._lines())
@@ -55,21 +66,37 @@ class SessionStats:
     def _lines(self) -> Iterator[tuple[str, str]]:
         again = self.attempts - self.calls
         yield "calls", f"{self.calls:,}" + (f", and {again:,} attempts more" if again > 0 else "")
-        if self.limit is not None:
-            yield "in flight", f"{self.in_flight} of {self.limit}, {self.waiting} waiting"
-        if self.retries:
-            reasons = ", ".join(f"{name} {number:,}" for name, number in self.retries.items())
-            yield "retries", f"{sum(self.retries.values()):,} ({reasons})"
-        if self.throttled:
-            yield "throttled", f"{self.throttled:,}"
-        if self.hedges:
-            yield "hedges", f"{self.hedges:,}, of which {self.hedges_won:,} answered first"
+        yield from self._lines_of_limiter()
+        yield from self._lines_of_retries()
         yield "logins", f"{self.logins:,}"
         yield "received", f"{self.bytes_in:,} bytes"
         for quota in self.quotas.values():
             yield "quota", str(quota)
+        if self.share is not None:
+            yield "share", str(self.share)
         for server, circuit in self.circuits.items():
             yield "circuit", f"{server}: {circuit.state}"
+
+    def _lines_of_limiter(self) -> Iterator[tuple[str, str]]:
+        if self.limit is not None:
+            yield "in flight", f"{self.in_flight} of {self.limit}, {self.waiting} waiting"
+        for name, lane in self.lanes.items():
+            if lane.in_flight or lane.waiting:
+                yield "lane", f"{name}: {lane}"
+        if self.paced:
+            yield "paced", f"{self.paced:,} wait for their time"
+
+    def _lines_of_retries(self) -> Iterator[tuple[str, str]]:
+        if self.retries:
+            reasons = ", ".join(f"{name} {number:,}" for name, number in self.retries.items())
+            yield "retries", f"{sum(self.retries.values()):,} ({reasons})"
+        if self.retry_tokens < self.retry_capacity:
+            left = f"{self.retry_tokens:,.0f} of {self.retry_capacity:,.0f}"
+            yield "budget", f"{left} tokens for retries left"
+        if self.throttled:
+            yield "throttled", f"{self.throttled:,}"
+        if self.hedges:
+            yield "hedges", f"{self.hedges:,}, of which {self.hedges_won:,} answered first"
 
 
 class CountedStream:

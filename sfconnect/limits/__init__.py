@@ -7,12 +7,13 @@ from sfconnect.limits.concurrency import (
     Limiter,
     has_use_for,
     innermost,
+    told_by,
 )
 from sfconnect.limits.guard import QuotaGuard, RecentCalls, calls_of_share
-from sfconnect.limits.lanes import Lane
+from sfconnect.limits.lanes import Lane, LaneStats
 from sfconnect.limits.long_calls import LONG_LIMIT
 from sfconnect.limits.named import Adaptive
-from sfconnect.limits.quota import NotesQuota, Quota, QuotaShare, read_limits
+from sfconnect.limits.quota import NotesQuota, Quota, QuotaShare, ShareStats, read_limits
 from sfconnect.limits.rate import PacedLimiter, Pacer
 from sfconnect.limits.shared import LimiterContext, OpenLimiter, SharedLimiter
 
@@ -23,6 +24,7 @@ __all__ = [
     "FixedLimiter",
     "HeedsLongCalls",
     "Lane",
+    "LaneStats",
     "Limiter",
     "LimiterContext",
     "NotesQuota",
@@ -33,9 +35,11 @@ __all__ = [
     "QuotaGuard",
     "QuotaShare",
     "RecentCalls",
+    "ShareStats",
     "SharedLimiter",
     "calls_of_share",
     "has_use_for",
     "innermost",
     "read_limits",
+    "told_by",
 ]

@@ -16,7 +16,7 @@ from sfconnect.errors import (
     TooManyRequests,
 )
 from sfconnect.instrumentation import Emitter, LimitChanged
-from sfconnect.limits.lanes import Lane, LaneSlots
+from sfconnect.limits.lanes import Lane, LaneSlots, LaneStats
 from sfconnect.limits.long_calls import LONG_LIMIT, LONG_S, LongCalls
 from sfconnect.limits.pace import Pace, Slowness
 
@@ -136,6 +136,11 @@ class AdaptiveLimiter:
     def waiting(self) -> int:
         """Calls in line now."""
         return self._slots.waiting
+
+    @property
+    def lane_stats(self) -> dict[str, LaneStats]:
+        """How full each lane is, by name."""
+        return self._slots.stats()
 
     @property
     def long_limit(self) -> int:

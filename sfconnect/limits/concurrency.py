@@ -46,6 +46,15 @@ def innermost(limiter: object) -> object:
     return limiter
 
 
+def told_by(limiter: object, name: str) -> Any:
+    """What a limiter, or else one within it, tells under a name; None if none of them does."""
+    told = None
+    while limiter is not None and told is None:
+        told = getattr(limiter, name, None)
+        limiter = getattr(limiter, "inner", None)
+    return told
+
+
 @runtime_checkable
 class HeedsLongCalls(Protocol):
     """A limiter that holds back calls while too many run long."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import QuotaExceededError
 from sfconnect.limits.concurrency import HeedsLongCalls, Limiter
-from sfconnect.limits.quota import Quota, QuotaShare
+from sfconnect.limits.quota import Quota, QuotaShare, ShareStats
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -109,6 +110,28 @@ class QuotaGuard:
         """Calls of the share within the window; 0 where nothing is bounded."""
         self._calls.forget_old(self._clock.monotonic())
         return self._calls.used
+
+    @property
+    def share_stats(self) -> ShareStats | None:
+        """How much of the share is used; None where nothing is bounded and nothing was refused."""
+        if not self._watching:
+            return None
+        share, newest, maximum = self._share, self._newest, None
+        if newest is not None and share.share_percent is not None:
+            maximum = ceil(newest.maximum * share.share_percent / 100)
+        used = self.used
+        is_spent = maximum is not None and used >= maximum
+        return ShareStats(
+            share.name, used, maximum, share.reserve_percent, self._stopped(is_spent=is_spent)
+        )
+
+    def _stopped(self, *, is_spent: bool) -> str | None:
+        """The code of what stops calls, also while one is tried now and then."""
+        if self._refused:
+            return USED_UP
+        if is_spent:
+            return SHARE_SPENT
+        return RESERVE_REACHED if self._reserve_reached() else None
 
     @property
     def heeds_quota(self) -> bool:

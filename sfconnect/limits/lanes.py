@@ -35,6 +35,25 @@ class Lane:
             raise ConfigurationError(message, hint="Give 0 <= reserve <= limit, and 1 <= limit.")
 
 
+@dataclass(frozen=True, slots=True)
+class LaneStats:
+    """How full a lane is.
+
+    Attributes:
+        in_flight: Slots that it holds.
+        waiting: Calls that stand in its line.
+        limit: Slots that it may hold at once; None for as many as there are.
+    """
+
+    in_flight: int
+    waiting: int
+    limit: int | None
+
+    def __str__(self) -> str:
+        limit = "" if self.limit is None else f" of {self.limit:,}"
+        return f"{self.in_flight:,}{limit}, {self.waiting:,} waiting"
+
+
 @dataclass(slots=True)
 class _State:
     """A lane at work; ``cap`` is its own limit, or a lower one for a while."""
@@ -51,6 +70,10 @@ class _State:
     @property
     def unused_reserve(self) -> int:
         return max(0, self.lane.reserve - self.used)
+
+    def stats(self) -> LaneStats:
+        # Those that left the line may still be in it.
+        return LaneStats(self.used, sum(not turn.done() for _, turn in self.line), self.cap)
 
 
 class LaneSlots:
@@ -88,6 +111,10 @@ class LaneSlots:
     def used_by(self, lane: str) -> int:
         """Slots that a lane holds."""
         return self._state(lane).used
+
+    def stats(self) -> dict[str, LaneStats]:
+        """How full each lane is, by name."""
+        return {name: state.stats() for name, state in self._lanes.items()}
 
     def try_acquire(self, lane: str) -> bool:
         """Take a slot if one is free for this lane and nobody waits."""

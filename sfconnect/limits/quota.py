@@ -87,6 +87,42 @@ class QuotaShare:
         return self.share_percent is not None or self.reserve_percent > 0
 
 
+@dataclass(frozen=True, slots=True)
+class ShareStats:
+    """How much of a share is used, and whether calls are stopped.
+
+    Attributes:
+        name: The share's.
+        used: Calls of it within the quota's window, of this process.
+        maximum: Calls that it may make within that; None where it is bounded by no share, or no
+            answer has told yet how much the quota is.
+        reserve_percent: Of the quota, what is left to others.
+        stopped: The code of the error that stops calls, such as ``QUOTA_SHARE_SPENT``; None while
+            there is room.
+    """
+
+    name: str
+    used: int
+    maximum: int | None
+    reserve_percent: float
+    stopped: str | None
+
+    @property
+    def remaining(self) -> int | None:
+        """Calls that are left of it; None where ``maximum`` is."""
+        return None if self.maximum is None else max(0, self.maximum - self.used)
+
+    def __str__(self) -> str:
+        parts = [f"{self.name}: {self.used:,}"]
+        if self.maximum is not None:
+            parts = [f"{parts[0]} of {self.maximum:,}", f"{self.remaining:,} left"]
+        if self.reserve_percent:
+            parts.append(f"{self.reserve_percent:g}% of the quota for others")
+        if self.stopped is not None:
+            parts.append(f"stopped by {self.stopped}")
+        return ", ".join(parts)
+
+
 def read_limits(document: Mapping[str, Any]) -> dict[str, Quota]:
     """Read ``{name: {"Max", "Remaining"}}``; what has another form is left out."""
     found: dict[str, Quota] = {}

@@ -78,6 +78,11 @@ class PacedLimiter:
         """The limiter that bounds the calls in flight."""
         return self._inner
 
+    @property
+    def paced(self) -> int:
+        """Calls that have a slot and wait for their time."""
+        return self._pacer.waiting
+
     def try_acquire(self, lane: str) -> bool:
         """Take a slot if one is free and it is time."""
         if not self._inner.try_acquire(lane):

@@ -28,12 +28,23 @@ from sfconnect.errors import (
     TooManyRequests,
 )
 from sfconnect.instrumentation import QuotaSeen, RequestFinished, TokenFailed
-from sfconnect.limits import FixedLimiter, Quota
+from sfconnect.limits import (
+    AdaptiveLimiter,
+    FixedLimiter,
+    Lane,
+    LaneStats,
+    PacedLimiter,
+    Pacer,
+    Quota,
+    QuotaGuard,
+    QuotaShare,
+    ShareStats,
+)
 from sfconnect.messages import Replay, Request, Response, Timeout
 from sfconnect.retry import RetryBudget, RetryPolicy
 from sfconnect.service import HttpService
 from sfconnect.session import Session
-from sfconnect.testing import ScriptedStrategy
+from sfconnect.testing import FakeClock, ScriptedStrategy
 
 BASE = "https://org.example.com"
 GET = Request("GET", "/rows")
@@ -775,11 +786,46 @@ async def test_stats_print_what_there_is_to_say(world, scripted):
         "calls     2, and 1 attempts more",
         "in flight 0 of 100, 0 waiting",
         "retries   1 (ThrottledError 1)",
+        "budget    496 of 500 tokens for retries left",
         "throttled 1",
         "logins    1",
         "received  2 bytes",
         "quota     calls: 5 of 100 (5%)",
     ]
+
+
+async def test_stats_tell_of_the_limiter_through_what_is_around_it(world):
+    async def stuck(request: Request) -> Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    clock = FakeClock()
+    adaptive = AdaptiveLimiter(lanes={"bulk": Lane(limit=1, surfaces=("extract",))}, clock=clock)
+    paced = PacedLimiter(adaptive, Pacer(1, clock=clock))
+    guard = QuotaGuard(paced, QuotaShare("nightly", share_percent=50), clock=clock)
+    guard.note_quota([Quota("api-usage", 0, 100)])
+    made = world(stuck, limiter=guard)
+    surfaces = ("rest", "extract", "extract")
+    requests = [Request("GET", "/rows", surface=surface) for surface in surfaces]
+    calls = [asyncio.create_task(made.session.execute(request)) for request in requests]
+    await made.clock.settle()
+
+    stats = made.session.stats()
+
+    assert stats.lanes == {"bulk": LaneStats(1, 1, 1), "rest": LaneStats(1, 0, None)}
+    assert stats.paced == 1
+    assert stats.share == ShareStats("nightly", 1, 50, 0.0, None)
+    assert (stats.limit, stats.in_flight, stats.waiting) == (16, 2, 1)
+    assert (stats.retry_tokens, stats.retry_capacity) == (500, 500)
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+
+
+async def test_stats_of_a_limiter_that_tells_little(world):
+    stats = world().session.stats()
+
+    assert (stats.lanes, stats.share, stats.paced) == ({}, None, 0)
 
 
 async def test_successes_refill_the_budget(world, scripted):

@@ -15,6 +15,7 @@ from sfconnect.limits import (
     Quota,
     QuotaGuard,
     QuotaShare,
+    ShareStats,
     calls_of_share,
 )
 from sfconnect.limits.guard import RecentCalls
@@ -285,3 +286,58 @@ def test_what_a_service_says_of_long_calls_reaches_the_limiter_behind():
 def test_a_share_that_is_none_is_refused(options):
     with pytest.raises(ConfigurationError, match="share"):
         QuotaShare(**options)
+
+
+async def test_the_stats_of_a_share_tell_what_is_left_until_it_is_spent(guard_of):
+    guard = guard_of(used=None, name="nightly", share_percent=2.5, reserve_percent=10)
+    await call(guard)
+    before = guard.share_stats
+
+    guard.note_quota([Quota("api-usage", 0, 100)])
+    await call(guard)
+    with_room = guard.share_stats
+    await call(guard)
+    spent = guard.share_stats
+    await refusal(guard)
+
+    assert before == ShareStats("nightly", 1, None, 10, None)
+    assert before.remaining is None
+    assert str(before) == "nightly: 1, 10% of the quota for others"
+    assert with_room == ShareStats("nightly", 2, 3, 10, None)
+    assert str(with_room) == "nightly: 2 of 3, 1 left, 10% of the quota for others"
+    assert (spent.remaining, spent.stopped) == (0, "QUOTA_SHARE_SPENT")
+    assert str(spent).endswith(", stopped by QUOTA_SHARE_SPENT")
+
+
+async def test_the_stats_of_a_share_forget_what_left_the_window(guard_of, clock):
+    guard = guard_of(share_percent=1)
+    await call(guard)
+    assert guard.share_stats.stopped == "QUOTA_SHARE_SPENT"
+
+    await clock.advance(DAY_S + 1_200)
+
+    assert guard.share_stats == ShareStats("default", 0, 1, 0.0, None)
+
+
+async def test_the_stats_tell_that_the_reserve_is_reached_also_while_a_call_is_tried(guard_of):
+    guard = guard_of(used=80, reserve_percent=20)
+    before = guard.share_stats.stopped
+    await call(guard)
+
+    assert (before, guard.share_stats.stopped) == ("QUOTA_RESERVE_REACHED",) * 2
+    guard.note_quota([Quota("api-usage", 79, 100)])
+    assert guard.share_stats.stopped is None
+
+
+async def test_the_stats_tell_of_a_quota_that_is_used_up_also_without_a_share(guard_of, clock):
+    guard = guard_of()
+    silent = guard.share_stats
+    await call(guard, used_up())
+    stopped = guard.share_stats
+
+    await clock.advance(60)
+    await call(guard)
+
+    assert silent is None
+    assert str(stopped) == "default: 0, stopped by QUOTA_USED_UP"
+    assert guard.share_stats is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sfconnect._slots import LineFullError
 from sfconnect.errors import ConfigurationError
-from sfconnect.limits import Lane
+from sfconnect.limits import Lane, LaneStats
 from sfconnect.limits.lanes import LaneSlots
 
 
@@ -199,3 +199,24 @@ async def play(steps: list[tuple[str, object]]) -> None:
         slots.release(lane)
     assert (slots.used, slots.waiting) == (0, 0)
     assert all(slots.try_acquire("c") for _ in range(slots.capacity - min(2, slots.capacity - 1)))
+
+
+async def test_the_stats_of_a_lane_count_who_still_waits():
+    slots = LaneSlots(3, {"bulk": Lane(limit=1, surfaces=("extract",)), "idle": Lane(reserve=1)})
+    assert slots.try_acquire("extract")
+    assert slots.try_acquire("rest")
+    leaving, staying, other = await in_line(slots, "bulk", "extract", "rest")
+    leaving.cancel()
+    await served(leaving)
+
+    assert slots.stats() == {
+        "bulk": LaneStats(in_flight=1, waiting=1, limit=1),
+        "idle": LaneStats(in_flight=0, waiting=0, limit=None),
+        "rest": LaneStats(in_flight=1, waiting=1, limit=None),
+    }
+    assert [str(one) for one in slots.stats().values()] == [
+        "1 of 1, 1 waiting",
+        "0, 0 waiting",
+        "1, 1 waiting",
+    ]
+    await end(staying, other)

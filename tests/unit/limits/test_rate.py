@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sfconnect.errors import ConfigurationError
-from sfconnect.limits import AdaptiveLimiter, FixedLimiter, PacedLimiter, Pacer, innermost
+from sfconnect.limits import AdaptiveLimiter, FixedLimiter, PacedLimiter, Pacer, innermost, told_by
 from sfconnect.testing import FakeClock
 
 
@@ -128,3 +128,20 @@ def test_what_a_service_says_of_long_calls_reaches_the_limiter_behind(clock):
     PacedLimiter(FixedLimiter(1), Pacer(1, clock=clock)).note_long_limit(5)
 
     assert inner.long_limit == 5
+
+
+async def test_those_that_wait_for_their_time_are_told_through_all_layers(clock):
+    paced = PacedLimiter(AdaptiveLimiter(), Pacer(1, clock=clock))
+    limiter = PacedLimiter(paced, Pacer(1_000, clock=clock))
+    assert paced.try_acquire("rest")
+    tasks = [asyncio.create_task(paced.acquire("rest")) for _ in range(3)]
+    await clock.settle()
+
+    assert paced.paced == 3
+    assert told_by(limiter, "paced") == 0  # the outer one's own
+    assert told_by(limiter, "in_flight") == 4
+    assert told_by(limiter, "share_stats") is None
+
+    await clock.advance(3)
+    await asyncio.gather(*tasks)
+    assert paced.paced == 0
