@@ -13,7 +13,7 @@ from sfconnect.errors import (
     PoolTimeout,
     TooManyRequests,
 )
-from sfconnect.limits import FixedLimiter
+from sfconnect.limits import FixedLimiter, LaneStats
 from sfconnect_limits_redis.book import NEW, UnreachableError
 from sfconnect_limits_redis.holding import Holding, Share
 from sfconnect_limits_redis.lanes import OTHERS, lanes_of_surfaces, local_caps
@@ -89,6 +89,20 @@ class SharedSlots:
     def waiting(self) -> int:
         """Calls of this process in line now."""
         return self._holding.waiting
+
+    @property
+    def lane_stats(self) -> dict[str, LaneStats]:
+        """Calls of this process by lane, and how many may be in flight if others have none."""
+        return {
+            name: LaneStats(share.line.in_flight, share.line.waiting, self._lane_limit(name, share))
+            for name, share in self._holding.shares.items()
+        }
+
+    def _lane_limit(self, name: str, share: Share) -> int | None:
+        if self.problem is not None:
+            return share.line.limit
+        lane = self._terms.lanes.get(name)
+        return None if lane is None else lane.limit
 
     async def open(self) -> None:
         """Ask for the first time, and go on asking."""

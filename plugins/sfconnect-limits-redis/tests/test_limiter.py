@@ -22,7 +22,7 @@ from sfconnect.errors import (
     PoolTimeout,
     TooManyRequests,
 )
-from sfconnect.limits import LimiterContext
+from sfconnect.limits import LaneStats, LimiterContext
 from sfconnect_limits_redis import RedisLimiter
 from sfconnect_limits_redis.book import Book, Terms, book_name, holder_name
 from sfconnect_limits_redis.slots import SharedSlots
@@ -73,6 +73,30 @@ async def test_calls_of_one_process_have_the_whole_budget(url: str) -> None:
 
     assert most == BUDGET
     assert (limiter.in_flight, limiter.waiting) == (0, 0)
+    await limiter.aclose()
+
+
+async def test_it_tells_how_full_each_lane_is(url: str) -> None:
+    limiter = await opened(url, redis_lanes=("bulk<=2", "bulk>=1"))
+    await take(limiter, 2, "bulk")
+    await take(limiter, 1)
+    third = asyncio.create_task(limiter.acquire("bulk"))
+    await until(lambda: limiter.waiting)
+
+    assert limiter.lane_stats == {"bulk": LaneStats(2, 1, 2), "*": LaneStats(1, 0, None)}
+
+    third.cancel()
+    await asyncio.wait({third})
+    await limiter.aclose()
+
+
+async def test_the_limits_of_lanes_are_its_own_while_others_cannot_be_asked() -> None:
+    limiter = await opened(NOWHERE, redis_lanes=("bulk>=2",), redis_outage_limit=5)
+
+    limits = {name: lane.limit for name, lane in limiter.lane_stats.items()}
+
+    assert limits == {"bulk": 1, "*": 4}  # it might be one of many
+    assert limiter.limit == 5
     await limiter.aclose()
 
 
