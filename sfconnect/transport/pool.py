@@ -266,10 +266,10 @@ class ConnectionPool:
             if request.content is None:
                 # Reading releases the connection at its end, and gives it up if it fails.
                 answer = await self._start(request)
-                content = await answer.read()
+                content = await _whole(answer)
             else:
                 async with self._start(request) as answer:
-                    content = await answer.read()
+                    content = await _whole(answer)
             if "Content-Encoding" in answer.headers:
                 content = await inflated(content, answer.headers["Content-Encoding"])
         except _FAILURES as error:
@@ -465,6 +465,15 @@ def _checked(max_connections: int) -> int:
     if max_connections < 1:
         raise ConfigurationError(f"max_connections must be at least 1, not {max_connections}.")
     return max_connections
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """Read an answer's body."""
+    try:
+        return await answer.read()
+    except RuntimeError as error:
+        # What aiohttp raises for a connection that went between a piece of a body and the next.
+        raise aiohttp.ClientConnectionError("The connection is closed.") from error
 
 
 def _closed_error() -> PoolClosed:
