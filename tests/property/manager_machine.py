@@ -340,7 +340,7 @@ class ManagerMachine(RuleBasedStateMachine):
     def _close(self) -> None:
         self.closed = True
 
-        renewing = self.server.waiting and self.server.shown == self.server.valid
+        renewing = bool(self.server.waiting) and self.server.shown == self.server.valid
 
         async def end() -> None:
             closing = asyncio.ensure_future(self.manager.aclose())
