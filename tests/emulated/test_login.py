@@ -224,7 +224,7 @@ async def test_a_client_key_of_another_certificate_is_told_as_such(org, manage):
 
     assert type(error) is InvalidCredentialsError
     assert error.docs_key == "wrong-client-key"
-    assert "signed assertion" in str(error)
+    assert "signed proof" in str(error)
 
 
 @pytest.mark.parametrize(
