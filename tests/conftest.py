@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import stat
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from inspect import iscoroutinefunction
@@ -12,6 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+import structlog
 from blockbuster import blockbuster_ctx
 
 import sfconnect
@@ -39,6 +42,18 @@ def pytest_pycollect_makeitem(
 def _inner(obj: object) -> object:
     """A property test wraps the function that was written."""
     return getattr(getattr(obj, "hypothesis", None), "inner_test", obj)
+
+
+@pytest.fixture(autouse=True)
+def _logging_restored() -> Iterator[None]:
+    """Undo what a command did to the logging of its process, which in a test is everybody's."""
+    handlers, level, shown = logging.root.handlers[:], logging.root.level, warnings.showwarning
+    loops = logging.getLogger("asyncio").level
+    yield
+    logging.root.handlers[:], warnings.showwarning = handlers, shown
+    logging.root.setLevel(level)
+    logging.getLogger("asyncio").setLevel(loops)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import structlog
 
 DEMO = [sys.executable, "-m", "sfconnect.cli", "demo"]
 
@@ -29,19 +26,8 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return own | {"TMPDIR": str(scratch)}
 
 
-@pytest.fixture
-def logging_restored() -> Iterator[None]:
-    """A command sets up the logging of its process, which here is the tests'."""
-    handlers, level, shown = logging.root.handlers[:], logging.root.level, warnings.showwarning
-    yield
-    logging.root.handlers[:], warnings.showwarning = handlers, shown
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
-
-
 # The org makes 60,000 rows first; the time is the one that the demo promises, on two cores.
 @pytest.mark.timeout(120)
-@pytest.mark.usefixtures("logging_restored")
 def test_every_row_arrives_in_spite_of_all_trouble(environ: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(
         [*DEMO, "--json", "--to", str(tmp_path / "kept")],

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import subprocess
 import sys
 import urllib.request
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import structlog
 
 from sfconnect.cli.app import run
 from sfconnect_emulator.emulator import Announcement
@@ -105,21 +102,17 @@ def here(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-) -> Iterator[Command]:
+) -> Command:
     """Run the command in this process, which is quicker and can be measured."""
     for name in [name for name in os.environ if name.startswith("SFCONNECT")]:
         monkeypatch.delenv(name)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    handlers, level, shown = logging.root.handlers[:], logging.root.level, warnings.showwarning
 
     def start(*arguments: str) -> Done:
         code = run(arguments)
         captured = capfd.readouterr()
         return Done(code, captured.out, captured.err)
 
-    yield start
-    logging.root.handlers[:], warnings.showwarning = handlers, shown
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
+    return start
