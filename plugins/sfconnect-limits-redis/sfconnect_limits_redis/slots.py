@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 from sfconnect.errors import (
@@ -65,6 +66,7 @@ class SharedSlots:
         self._tasks: list[asyncio.Task[None]] = []
         self._lapse: asyncio.TimerHandle | None = None
         self._failures = 0
+        self._is_in_book = False
         self._trouble = "TimeoutError"
         self._refusal: Callable[[], PoolError] | None = None
         self.problem: str | None = None
@@ -178,6 +180,7 @@ class SharedSlots:
 
     async def _ask(self) -> None:
         needs, sent_at = self._holding.needs(), self._now()
+        self._is_in_book = True  # whoever is cancelled now may be in it all the same
         answer = await self._book.ask(self._terms, needs, book=self._holding.book)
         self._failures = 0
         self._holding.take(answer, needs, sent_at)
@@ -254,15 +257,14 @@ class SharedSlots:
         It ends within three time-outs, whatever the server does. Calls that are in flight still
         count until the lease ends. Where it is cancelled, doing it again does the rest.
         """
-        has_lease = self.problem is None and self._holding.book != NEW
-        is_first, self._refusal = self._refusal is not _closed, _closed
+        self._refusal = _closed
         self._holding.go_alone({})
         self._holding.dismiss(_closed)
         if self._lapse is not None:
             self._lapse.cancel()
         try:
             await self._end_tasks()
-            if is_first and has_lease:
+            if self._is_in_book and self.problem is None:
                 await self._leave()
         finally:
             await self._book.aclose()
@@ -274,11 +276,14 @@ class SharedSlots:
             await asyncio.wait(self._tasks, timeout=self._timeout_s)
 
     async def _leave(self) -> None:
-        try:
-            needs = self._holding.needs()
-            await self._book.ask(self._terms, needs, book=self._holding.book, leaving=True)
-        except (UnreachableError, ConfigurationError):
-            pass  # the lease ends by itself
+        needs = self._holding.needs()
+        # Who says it again, having nothing, may find the book of others who came meanwhile. That
+        # is no loss, as another book would otherwise prove.
+        keeps = any(need.keep for need in needs.values())
+        book = self._holding.book if keeps else NEW
+        with suppress(UnreachableError, ConfigurationError):  # the lease ends by itself
+            await self._book.ask(self._terms, needs, book=book, leaving=True)
+        self._is_in_book = False
 
 
 def _line(context: LimiterContext) -> FixedLimiter:
