@@ -82,7 +82,8 @@ def option(
         secret: Keep it out of reprs and errors, and take it also from ``<name>_file`` and
             ``<name>_command``, or where a reference such as ``keyring://service/username`` says.
             The field's type has to allow a ``Secret``.
-        env: Environment variables to ask after ``SFCONNECT_<NAME>``, the first one first.
+        env: Variables that other programs set too, asked in this order where neither
+            ``SFCONNECT_<NAME>`` nor a profile gives the option in any form.
         choices: The values allowed, where the type does not say it.
         example: A value to show, for a person to recognise the kind.
         aliases: Older names that still work.

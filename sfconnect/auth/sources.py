@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import filterfalse
 from typing import TYPE_CHECKING, Final
 
 from sfconnect.auth.options import variables_of
@@ -51,6 +52,9 @@ def setting_families(names: Iterable[str]) -> list[tuple[Key, ...]]:
 class Places:
     """Arguments, environment and profile, in the order in which they win.
 
+    Last come variables whose names other programs know too: what is said to sfconnect wins over
+    what a platform or another tool has set for everybody.
+
     ``base`` is where relative paths of the first two begin; those of a profile begin at its file.
     """
 
@@ -67,7 +71,12 @@ class Places:
         """
         taken: dict[str, Value] = {}
         for family in families:
-            for look_up in (self._argument, self._variable, self._profile_value):
+            for look_up in (
+                self._argument,
+                self._own_variable,
+                self._profile_value,
+                self._common_variable,
+            ):
                 found = [(key, value) for key in family if (value := look_up(key))]
                 if found:
                     key, value = _only(found)
@@ -80,8 +89,14 @@ class Places:
             return None
         return Value(self.arguments[key.key], f"argument {key.key}", self.base, key.form)
 
-    def _variable(self, key: Key) -> Value | None:
-        for name in key.variables:
+    def _own_variable(self, key: Key) -> Value | None:
+        return self._variable(key, filter(_is_own, key.variables))
+
+    def _common_variable(self, key: Key) -> Value | None:
+        return self._variable(key, filterfalse(_is_own, key.variables))
+
+    def _variable(self, key: Key, names: Iterable[str]) -> Value | None:
+        for name in names:
             if text := self.environ.get(name):
                 origin = f"environment variable {name}"
                 return Value(text, origin, self.base, key.form, shared=True)
@@ -92,6 +107,10 @@ class Places:
             return None
         origin = f"{key.key} of {self.profile.origin}"
         return Value(self.profile.values[key.key], origin, self.profile.path.parent, key.form)
+
+
+def _is_own(variable: str) -> bool:
+    return variable.startswith(variables_of(""))
 
 
 def _family(spec: OptionSpec, by_name: Mapping[str, OptionSpec]) -> Iterator[Key]:

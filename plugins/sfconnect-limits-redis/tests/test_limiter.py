@@ -351,6 +351,19 @@ def test_the_plugin_is_found_by_its_name_and_takes_rules_as_text() -> None:
     assert all(spec.help for spec in options_of(RedisLimiter))
 
 
+def test_the_url_of_the_platform_yields_to_a_command_for_this_very_limit() -> None:
+    environ = {
+        "SFCONNECT_LIMITER": "redis",
+        "REDIS_URL": "redis://of-the-platform/0",
+        "SFCONNECT_REDIS_URL_COMMAND": "echo redis://of-this-limit/0",
+        "SFCONNECT_REDIS_BUDGET": "25",
+    }
+
+    made = resolve(ApiKey("k", "https://api.example.com"), environ=environ).limiter
+
+    assert made == RedisLimiter("redis://of-this-limit/0", 25)
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

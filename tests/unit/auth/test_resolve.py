@@ -68,6 +68,19 @@ class Generic:
         raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
+class Common:
+    """Has a secret under a name that platforms and other tools set too."""
+
+    token: Secret | str = option(help="Token.", secret=True, env="TOOL_TOKEN")
+
+    def __post_init__(self) -> None:
+        coerce_secrets(self)
+
+    async def authenticate(self, context: AuthContext) -> Credentials:
+        raise NotImplementedError
+
+
 @pytest.fixture(scope="module")
 def registry() -> Registry[AuthStrategy]:
     made: Registry[AuthStrategy] = Registry(
@@ -76,6 +89,7 @@ def registry() -> Registry[AuthStrategy]:
     made.register("client-credentials", Client)
     made.register("jwt-bearer", Key)
     made.register("generic", Generic)
+    made.register("tool", Common)
     return made
 
 
@@ -375,22 +389,61 @@ class TestPrecedence:
 
         assert made.strategy == CLIENT
 
-    def test_the_own_variable_beats_a_further_one_and_that_an_old_name(
+    def test_the_own_variable_beats_an_old_name_and_that_one_of_other_programs(
         self, here: Situation
     ) -> None:
         audiences = []
-        here.variables(aud="old")
+        here.environ["AUDIENCE"] = "common"
         audiences.append(here.resolve("client-credentials", **FULL))
-        here.environ["AUDIENCE"] = "further"
+        here.variables(aud="old")
         audiences.append(here.resolve("client-credentials", **FULL))
         here.variables(audience="own")
         audiences.append(here.resolve("client-credentials", **FULL))
 
         assert [getattr(made.strategy, "audience", "") for made in audiences] == [
+            "common",
             "old",
-            "further",
             "own",
         ]
+
+    @pytest.mark.parametrize("suffix", ["", "_file", "_command"])
+    @pytest.mark.parametrize("place", ["argument", "variable", "profile"])
+    def test_a_variable_of_other_programs_is_the_last_place_for_any_form(
+        self, here: Situation, place: str, suffix: str
+    ) -> None:
+        here.environ["TOOL_TOKEN"] = "of another program"
+        (here.folder / "s").write_text(CANARY)
+        value = {"": CANARY, "_file": "s", "_command": "cat s"}[suffix]
+        key = "token" + suffix
+        if place == "variable":
+            here.variables(**{key: value})
+        if place == "profile":
+            here.profile(f'auth = "tool"\n{key} = "{value}"')
+        profile = "prod" if place == "profile" else None
+        options = {key: value} if place == "argument" else {}
+
+        made = here.resolve(None if profile else "tool", profile, **options)
+
+        assert made.strategy == Common(CANARY)
+
+    def test_a_variable_of_other_programs_counts_where_nothing_else_does(
+        self, here: Situation
+    ) -> None:
+        here.environ["TOOL_TOKEN"] = CANARY
+        here.profile('auth = "tool"')
+
+        assert here.resolve(profile="prod").strategy == Common(CANARY)
+
+    def test_two_forms_of_our_own_are_an_error_beside_it(self, here: Situation) -> None:
+        here.environ["TOOL_TOKEN"] = CANARY
+        here.variables(token="a", token_file="s")
+
+        error = here.refusal("tool")
+
+        assert error.message == (
+            "Option token is given twice: environment variable SFCONNECT_TOKEN "
+            "and environment variable SFCONNECT_TOKEN_FILE."
+        )
 
     def test_old_names_work_in_arguments_and_profiles(self, here: Situation) -> None:
         here.profile('auth = "client-credentials"\naud = "p"\nclient_id = "id"')
