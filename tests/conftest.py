@@ -30,22 +30,6 @@ def anyio_backend() -> tuple[str, dict[str, object]]:
     return "asyncio", {"use_uvloop": os.environ.get("SFCONNECT_TEST_LOOP") == "uvloop"}
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """Take back the logging that a command sets up for its process, which here is the tests'."""
-    asyncio_log = logging.getLogger("asyncio")
-    handlers, shown = logging.root.handlers[:], warnings.showwarning
-    levels = logging.root.level, asyncio_log.level
-
-    yield
-
-    if structlog.is_configured():
-        structlog.reset_defaults()
-        logging.root.handlers[:], warnings.showwarning = handlers, shown
-        logging.root.setLevel(levels[0])
-        asyncio_log.setLevel(levels[1])
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(
     collector: pytest.Module | pytest.Class, name: str, obj: object
