@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from sfconnect.auth.base import SupportsSigning
 from sfconnect.auth.manager import CredentialState
 from sfconnect.clock import SYSTEM_CLOCK, Clock
-from sfconnect.errors import ConfigurationError, PoolClosed, QuotaExceededError, SfConnectError
+from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
 from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
 from sfconnect.limits import FixedLimiter, HeedsLongCalls, Limiter, NotesQuota, innermost, told_by
 from sfconnect.messages import Request, Response, request_id
-from sfconnect.outgoing import REDIRECTS, absolute_url, check_headers, redirect_target
+from sfconnect.outgoing import absolute_url, check_headers, redirect_target
+from sfconnect.refusals import SPENT_BODY_HINT, Refusals
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
 from sfconnect.retry.circuit import Circuit, Circuits
 from sfconnect.retry.deadline import SENT, Deadline
 from sfconnect.retry.hedging import Hedger, may_be_hedged
-from sfconnect.service import BoundsLongCalls, ExplainsRefusals
+from sfconnect.service import BoundsLongCalls
 from sfconnect.stats import CountedStream, SessionStats
 
 if TYPE_CHECKING:
@@ -38,11 +39,9 @@ _SUCCESS = range(200, 300)
 _REFUSALS = 400
 _SERVER_ERRORS = 500
 _MAX_REDIRECTS = 5
-_REDIRECT_HINT = "Reads are sent on within the API's own host, five times at most; writes never."
 _REVOKE_S = 10.0
 """How long closing waits for the server to end the session."""
 _SHARED_HINT = "Leave revoke_on_close out; sessions end by themselves when nobody uses them."
-_SPENT_BODY_HINT = "There is a new token now, but the body was a stream and is used up: call again."
 # What a call may still do about a dead token; a list, so that its attempts share it.
 _ONE_REPLAY: list[None] = [None]
 
@@ -82,7 +81,7 @@ class Session:
             message = "revoke_on_close would end sessions that others have from the token store."
             raise ConfigurationError(message, hint=_SHARED_HINT)
         self.service = service
-        self._explaining = service if isinstance(service, ExplainsRefusals) else None
+        self._refusals = Refusals(service, clock)
         self._revoke_on_close = revoke_on_close
         self._manager = manager
         self._signing = strategy if isinstance(strategy, SupportsSigning) else None
@@ -218,13 +217,17 @@ class Session:
         number: int,
     ) -> _A:
         """Replay once with a new token, follow the API's own redirects, or raise."""
-        if isinstance(answer, Response) and self._would_help(request, answer, credentials, replays):
+        if (
+            replays
+            and isinstance(answer, Response)
+            and self._refusals.new_login_may_help(request, answer, credentials)
+        ):
             refused = credentials
             credentials = await self._login(self._manager.replace(refused))
             if credentials is refused:  # there is no better one
-                raise self._refusal(request, answer, refused)
+                raise self._refusals.error(request, answer, refused)
             if request.has_one_shot_body:
-                raise self._refusal(request, answer, refused, _SPENT_BODY_HINT)
+                raise self._refusals.error(request, answer, refused, SPENT_BODY_HINT)
             replays.pop()
             answer, credentials = await exchange(request, credentials, number)
             if not (isinstance(answer, Response) and self.service.token_is_dead(answer)):
@@ -237,35 +240,8 @@ class Session:
             here = target
             answer, credentials = await exchange(here, credentials, number)
         if isinstance(answer, Response) and answer.status not in _SUCCESS:
-            hint = _REDIRECT_HINT if answer.status in REDIRECTS else None
-            raise self._refusal(request, answer, credentials, hint)
+            raise self._refusals.error(request, answer, credentials)
         return cast("_A", answer)  # a plain Response is of this type too where it means success
-
-    def _would_help(
-        self, request: Request, answer: Response, credentials: Credentials, replays: list[None]
-    ) -> bool:
-        """Whether another login may change this refusal; a call tries that once."""
-        if not replays or not self.service.token_is_dead(answer):
-            return False
-        return self._explained(request, answer, credentials) is None
-
-    def _explained(
-        self, request: Request, answer: Response, credentials: Credentials
-    ) -> SfConnectError | None:
-        if self._explaining is None:
-            return None
-        return self._explaining.explain_refusal(request, answer, credentials)
-
-    def _refusal(
-        self, request: Request, answer: Response, credentials: Credentials, hint: str | None = None
-    ) -> SfConnectError:
-        if (explained := self._explained(request, answer, credentials)) is not None:
-            return explained
-        error = self.service.decode_error(request, answer)
-        error.hint = hint or error.hint
-        if isinstance(error, QuotaExceededError) and error.window_s is not None:
-            error.resets_at = self._clock.time() + error.window_s
-        return error
 
     async def _exchange(
         self, request: Request, credentials: Credentials, number: int
