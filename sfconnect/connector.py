@@ -20,6 +20,8 @@ from sfconnect.errors import ConfigurationError, PoolClosed
 from sfconnect.fan_out import Calls, FanOut, OnError, gather
 from sfconnect.instrumentation import Emitter, EventHook
 from sfconnect.limits import (
+    AllocatingService,
+    Allocations,
     FixedLimiter,
     Limiter,
     LimiterContext,
@@ -41,7 +43,7 @@ from sfconnect.stats import SessionStats
 from sfconnect.transport import ConnectionPool, Tls
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -70,6 +72,7 @@ class Connector:
         transport: Transport | None = None,
         store: TokenStore | None = None,
         limiter: Limiter | SharedLimiter | None = None,
+        quota_shares: Sequence[QuotaShare] = (),
         retry: RetryPolicy | None = None,
         retry_by_surface: Mapping[str, RetryPolicy] | None = None,
         reconcile: Reconcile | None = None,
@@ -84,6 +87,7 @@ class Connector:
         self._given_transport = transport
         self._store = store
         self._limiter = limiter
+        self._quota_shares = tuple(quota_shares)
         self._opened_limiter: Limiter | None = None
         self._retry = retry
         self._retry_by_surface = retry_by_surface
@@ -110,6 +114,7 @@ class Connector:
         transport: Transport | None = None,
         store: TokenStore | None = None,
         limiter: Limiter | SharedLimiter | None = None,
+        quota_shares: Sequence[QuotaShare] = (),
         retry: RetryPolicy | None = None,
         retry_by_surface: Mapping[str, RetryPolicy] | None = None,
         reconcile: Reconcile | None = None,
@@ -133,6 +138,8 @@ class Connector:
                 ``token_store``, which names one.
             limiter: Bounds the calls in flight; it wins over the setting ``limiter``. One that is
                 shared with other processes is opened and closed with the connection.
+            quota_shares: How much may be used of quotas that only some calls use up, such as the
+                bulk query jobs of a day; the settings ``quota_…`` are about the daily requests.
             retry: How often and how far apart to retry; a call's own (``with_retry``) wins.
             retry_by_surface: Policies of single surfaces, such as ``{"bulk": RetryPolicy(…)}``.
             reconcile: Asked what became of a write whose answer was lost; a call's own
@@ -156,6 +163,7 @@ class Connector:
             transport=transport,
             store=store,
             limiter=limiter,
+            quota_shares=quota_shares,
             retry=retry,
             retry_by_surface=retry_by_surface,
             reconcile=reconcile,
@@ -236,6 +244,23 @@ class Connector:
         calls = calls_of_share(self._limit_scope(resolved), share) if share.bounds else None
         return QuotaGuard(limiter, share, calls=calls, clock=self._clock)
 
+    def _allocations(self, service: Service, resolved: Resolved) -> Allocations | None:
+        """Watch the quotas that only some calls use up."""
+        allocating: object = service
+        if isinstance(allocating, AllocatingService):
+            return Allocations(
+                allocating,
+                shares=self._quota_shares,
+                scope=self._limit_scope(resolved),
+                emitter=self._emitter,
+                clock=self._clock,
+            )
+        if self._quota_shares:
+            message = "quota_shares are of quotas that this API is not known to have."
+            hint = "Leave them out; max_per_second bounds the calls of any API."
+            raise ConfigurationError(message, hint=hint)
+        return None
+
     def _build(
         self, service: Service, resolved: Resolved, transport: Transport, limiter: Limiter
     ) -> None:
@@ -258,6 +283,7 @@ class Connector:
             self._manager,
             transport,
             limiter=limiter,
+            allocations=self._allocations(service, resolved),
             retry=self._retry or RetryPolicy(max_attempts=settings.max_attempts),
             retry_by_surface=self._retry_by_surface,
             reconcile=self._reconcile,
@@ -351,6 +377,7 @@ class Connector:
         json: JsonValue | None = None,
         headers: Mapping[str, str] | None = None,
         replay: Replay | None = None,
+        surface: str | None = None,
     ) -> Call[Any]:
         """Describe a call of any resource; its answer is decoded from JSON, None if empty.
 
@@ -362,11 +389,23 @@ class Connector:
             headers: Further headers.
             replay: Whether it may be sent twice; by default what the method promises, so POST
                 and PATCH are sent once unless the server says that it did nothing.
+            surface: What it is for; policies and lanes of limiters go by it. By default what its
+                path tells.
         """
         made = json_request(
-            method.upper(), path, params=params, json=json, headers=headers, replay=replay
+            method.upper(),
+            path,
+            params=params,
+            json=json,
+            headers=headers,
+            replay=replay,
+            surface=surface or self._surface_of(path),
         )
         return Call(made, _json_or_none, self)
+
+    def _surface_of(self, path: str) -> str:
+        """Tell what a path is for; a connector for one API may know more than one surface."""
+        return "rest"
 
     def get(self, path: str, *, params: Mapping[str, ParamValue] | None = None) -> Call[Any]:
         """Read a resource."""
@@ -395,9 +434,16 @@ class Connector:
         *,
         params: Mapping[str, ParamValue] | None = None,
         headers: Mapping[str, str] | None = None,
+        surface: str | None = None,
     ) -> AbstractAsyncContextManager[StreamedResponse]:
-        """Read a large body piece by piece, inside ``async with``."""
-        made = Request(method.upper(), path, params=params, headers=dict(headers or {}))
+        """Read a large body piece by piece, inside ``async with``; see :meth:`request`."""
+        made = Request(
+            method.upper(),
+            path,
+            params=params,
+            headers=dict(headers or {}),
+            surface=surface or self._surface_of(path),
+        )
         return self._accepting().stream(made)
 
     def fan_out(

@@ -400,12 +400,14 @@ class QuotaExceededError(ApiError):
     """A daily, stored or licensed quota is used up; waiting seconds does not help.
 
     Attributes:
+        quota: The quota, by the API's name for it, such as ``DailyBulkV2QueryJobs``, where known.
         window_s: Seconds over which the quota counts calls; None where it counts something else.
         resets_at: When there is room again, at the latest, in seconds since the epoch; None where
             that cannot be known.
     """
 
     throttled = True
+    quota: str | None = None
     window_s: float | None = None
     resets_at: float | None = None
 

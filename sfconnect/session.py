@@ -13,7 +13,7 @@ from sfconnect.auth.manager import CredentialState
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
 from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
-from sfconnect.limits import FixedLimiter, HeedsLongCalls, Limiter, NotesQuota, innermost, told_by
+from sfconnect.limits import Allocations, FixedLimiter, HeedsLongCalls, Limiter, NotesQuota
 from sfconnect.messages import Request, Response, request_id
 from sfconnect.outgoing import absolute_url, check_headers, redirect_target
 from sfconnect.refusals import SPENT_BODY_HINT, Refusals
@@ -22,13 +22,14 @@ from sfconnect.retry.circuit import Circuit, Circuits
 from sfconnect.retry.deadline import SENT, Deadline
 from sfconnect.retry.hedging import Hedger, may_be_hedged
 from sfconnect.service import BoundsLongCalls
-from sfconnect.stats import CountedStream, SessionStats
+from sfconnect.stats import CountedStream, SessionStats, of_limiter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 
     from sfconnect.auth.base import AuthStrategy, Credentials
     from sfconnect.auth.manager import CredentialManager
+    from sfconnect.limits.allocations import Exchange
     from sfconnect.messages import StreamedResponse, Transport
     from sfconnect.policy import CircuitPolicy, HedgePolicy, Reconcile
     from sfconnect.service import Service
@@ -67,6 +68,7 @@ class Session:
         transport: Transport,
         *,
         limiter: Limiter | None = None,
+        allocations: Allocations | None = None,
         retry: RetryPolicy | None = None,
         retry_by_surface: Mapping[str, RetryPolicy] | None = None,
         budget: RetryBudget | None = None,
@@ -90,6 +92,7 @@ class Session:
         noting: object = self._limiter
         heeds = isinstance(noting, NotesQuota) and noting.heeds_quota
         self._heeds_quota = cast("NotesQuota", noting) if heeds else None
+        self.allocations = allocations
         self._emitter = emitter or Emitter()
         self._clock = clock
         # The hot path spares itself a Python frame where the clock is the machine's.
@@ -188,11 +191,15 @@ class Session:
 
     async def _attempt(self, replays: list[None], request: Request, number: int) -> Response:
         credentials = self._manager.current or await self._login(self._manager.get())
-        response, used = await self._exchange(request, credentials, number)
+        exchange: Exchange[Credentials, Response] = self._exchange
+        own = self.allocations
+        if own is not None and request.surface == own.surface:
+            exchange = own.heeding(exchange, request, self)
+        response, used = await exchange(request, credentials, number)
         if response.status in _SUCCESS:
             return response
         return await self._after_refusal(
-            self._exchange, request, response, used, replays=replays, number=number
+            exchange, request, response, used, replays=replays, number=number
         )
 
     async def _login(self, login: Awaitable[Credentials]) -> Credentials:
@@ -504,26 +511,23 @@ class Session:
 
     def stats(self) -> SessionStats:
         """Return a snapshot of the counters."""
-        limiter = innermost(self._limiter)
+        quotas = {quota.name: quota for quota in self.service.read_quota(self._quota)}
+        own = self.allocations
         return SessionStats(
             calls=self._calls,
             attempts=self._attempts,
             bytes_in=self._bytes_in,
             retries=dict(self._retry.retries),
             logins=self._manager.logins,
-            quotas={quota.name: quota for quota in self.service.read_quota(self._quota)},
+            quotas=quotas if own is None else quotas | own.readings,
             throttled=self._throttled,
-            limit=getattr(limiter, "limit", None),
-            in_flight=getattr(limiter, "in_flight", None),
-            waiting=getattr(limiter, "waiting", None),
             circuits=self._circuits.stats(),
             hedges=self._hedger.sent,
             hedges_won=self._hedger.won,
-            lanes=told_by(self._limiter, "lane_stats") or {},
-            share=told_by(self._limiter, "share_stats"),
-            paced=told_by(self._limiter, "paced") or 0,
+            shares={} if own is None else own.stats(),
             retry_tokens=self._budget.tokens,
             retry_capacity=self._budget.capacity,
+            **of_limiter(self._limiter),
         )
 
     async def drain(self, within_s: float | None = None) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sfconnect.limits import innermost, told_by
 from sfconnect.messages import PIECE_BYTES, Response
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class SessionStats:
         lanes: How full each lane of the limiter is; none where it has no lanes.
         share: How much of the share of a quota is used, and whether that stops calls; None where
             nothing is bounded and the API has not said that the quota is used up.
+        shares: The same of quotas that only some calls use up, by the quota.
         paced: Calls that wait for their time, where ``max_per_second`` spaces them.
         retry_tokens: What is left of the budget for retries; they end where it does.
         retry_capacity: What there is of it at most.
@@ -56,6 +58,7 @@ class SessionStats:
     hedges_won: int = 0
     lanes: Mapping[str, LaneStats] = field(default_factory=dict)
     share: ShareStats | None = None
+    shares: Mapping[str, ShareStats] = field(default_factory=dict)
     paced: int = 0
     retry_tokens: float = 0.0
     retry_capacity: float = 0.0
@@ -74,6 +77,8 @@ class SessionStats:
             yield "quota", str(quota)
         if self.share is not None:
             yield "share", str(self.share)
+        for name, share in self.shares.items():
+            yield "share", f"{name}: {share}"
         for server, circuit in self.circuits.items():
             yield "circuit", f"{server}: {circuit.state}"
 
@@ -97,6 +102,19 @@ class SessionStats:
             yield "throttled", f"{self.throttled:,}"
         if self.hedges:
             yield "hedges", f"{self.hedges:,}, of which {self.hedges_won:,} answered first"
+
+
+def of_limiter(limiter: object) -> dict[str, Any]:
+    """What a limiter tells of itself, and those within it, as members of the stats."""
+    inner = innermost(limiter)
+    return {
+        "limit": getattr(inner, "limit", None),
+        "in_flight": getattr(inner, "in_flight", None),
+        "waiting": getattr(inner, "waiting", None),
+        "lanes": told_by(limiter, "lane_stats") or {},
+        "share": told_by(limiter, "share_stats"),
+        "paced": told_by(limiter, "paced") or 0,
+    }
 
 
 class CountedStream:

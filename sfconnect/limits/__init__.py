@@ -1,6 +1,7 @@
 """How much may be asked at once, and how much of a quota is left."""
 
 from sfconnect.limits.adaptive import AdaptiveLimiter
+from sfconnect.limits.allocations import AllocatingService, Allocations
 from sfconnect.limits.concurrency import (
     FixedLimiter,
     HeedsLongCalls,
@@ -21,6 +22,8 @@ __all__ = [
     "LONG_LIMIT",
     "Adaptive",
     "AdaptiveLimiter",
+    "AllocatingService",
+    "Allocations",
     "FixedLimiter",
     "HeedsLongCalls",
     "Lane",

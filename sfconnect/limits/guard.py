@@ -53,12 +53,12 @@ class RecentCalls:
         return (oldest + _SLICES + 1) * self._slice_s - now
 
 
-_shares: dict[tuple[str, str, float], RecentCalls] = {}
+_shares: dict[tuple[str, str, str, float], RecentCalls] = {}
 
 
 def calls_of_share(scope: str, share: QuotaShare) -> RecentCalls:
     """The calls of all connections of this process that use one share."""
-    key = (scope, share.name, share.window_s)
+    key = (scope, share.quota, share.name, share.window_s)
     return _shares.setdefault(key, RecentCalls(share.window_s))
 
 
@@ -186,7 +186,7 @@ class QuotaGuard:
     def release(self, lane: str, elapsed_s: float, error: SfConnectError | None) -> None:
         """Give the slot back; a refusal for the quota stops the calls after it."""
         self._inner.release(lane, elapsed_s, error)
-        if isinstance(error, QuotaExceededError) and error.window_s is not None:
+        if self._is_used_up(error):
             self._refused = self._watching = True
             self._try_at = self._clock.monotonic() + _ASK_AGAIN_S
         elif self._watching:
@@ -196,6 +196,12 @@ class QuotaGuard:
             elif error is None and self._refused:
                 self._refused = False
                 self._watching = self._share.bounds
+
+    def _is_used_up(self, error: SfConnectError | None) -> bool:
+        """Whether an API said that this very quota has no room; one that it names not is this."""
+        if not isinstance(error, QuotaExceededError) or error.window_s is None:
+            return False
+        return error.quota in {None, self._share.quota}
 
     def _let_through(self, now: float) -> None:
         if self._share.bounds:
@@ -224,17 +230,24 @@ class QuotaGuard:
         newest, reserve = self._newest, self._share.reserve_percent
         if newest is None or not reserve:
             return False
-        return newest.used >= newest.maximum * (1 - reserve / 100)
+        return newest.used * 100 >= newest.maximum * (100 - reserve)
 
     def _error(
         self, code: str, message: str, left_s: float, *, exact: bool = False
     ) -> QuotaExceededError:
         error = QuotaExceededError(message, code=code, hint=_HINTS[code], retry_after=left_s)
-        error.request_sent = False
-        error.throttled = False
-        error.window_s = self._share.window_s
-        error.resets_at = self._clock.time() + (left_s if exact else self._share.window_s)
-        return error
+        within_s = left_s if exact else self._share.window_s
+        return not_sent(error, self._share, at=self._clock.time() + within_s)
+
+
+def not_sent(error: QuotaExceededError, share: QuotaShare, *, at: float) -> QuotaExceededError:
+    """Complete the error of a call that was held back; ``at`` is when there is room for it."""
+    error.request_sent = False
+    error.throttled = False
+    error.quota = share.quota
+    error.window_s = share.window_s
+    error.resets_at = at
+    return error
 
 
 _USED_UP = "The quota {} is used up, as an answer told a moment ago; this call was not sent."

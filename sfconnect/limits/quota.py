@@ -63,7 +63,7 @@ class QuotaShare:
         reserve_percent: Of the maximum, what is left to others: it stops where the whole org has
             used the rest.
         wait: Wait until there is room again, instead of raising ``QuotaExceededError``.
-        quota: Which quota it is about.
+        quota: Which quota it is about. Only calls that use it up count, and are stopped.
         window_s: The quota counts the calls of so many seconds.
     """
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sfconnect.connector import Connector
 from sfconnect.errors import ConfigurationError, QueryError
 from sfconnect.limits import read_limits
+from sfconnect.salesforce.bulk_errors import SURFACE, is_bulk
 from sfconnect.salesforce.hosts import host_of, is_shared_login
 from sfconnect.salesforce.identity import (
     ORGANIZATION_SOQL,
@@ -58,7 +59,7 @@ class Salesforce(Connector):
             raise ConfigurationError(message, hint=hint)
         if settings.api_version is not None:
             self._version = _checked_version(settings.api_version)
-        return SalesforceService()
+        return SalesforceService(api_version=self._version)
 
     def _limit_scope(self, resolved: Resolved) -> str:
         """Name the org, as far as the login tells: its limits are for all of its users."""
@@ -97,15 +98,24 @@ class Salesforce(Connector):
         return describe_global_call(self, self._version)
 
     def limits(self) -> Call[dict[str, Any]]:
-        """Read the org's quotas: ``{name: {"Max", "Remaining"}}``; needs View Setup."""
-        return limits_call(self, self._version)
+        """Read the org's quotas: ``{name: {"Max", "Remaining"}}``; needs View Setup.
+
+        Those of the Bulk APIs are in ``stats().quotas`` from then on.
+        """
+        return replace(limits_call(self, self._version), decode=self._noted)
 
     def quotas(self) -> Call[dict[str, Quota]]:
         """Read the org's quotas as values; needs View Setup, and counts as one request.
 
         What every answer tells by itself is in ``stats().quotas``.
         """
-        return replace(self.limits(), decode=_decode_quotas)
+        return replace(self.limits(), decode=lambda response: read_limits(self._noted(response)))
+
+    def _noted(self, response: Response) -> Row:
+        row = decode_row(response)
+        if self._session is not None and self._session.allocations is not None:
+            self._session.allocations.read(response)
+        return row
 
     def versions(self) -> Call[list[dict[str, Any]]]:
         """List the API versions that the org speaks."""
@@ -157,21 +167,27 @@ class Salesforce(Connector):
         json: JsonValue | None = None,
         headers: Mapping[str, str] | None = None,
         replay: Replay | None = None,
+        surface: str | None = None,
     ) -> Call[Any]:
         """Describe a call of any resource; see :meth:`Connector.request`.
 
         A path without a leading slash is below the connection's API version: ``limits`` is
-        ``/services/data/v68.0/limits``.
+        ``/services/data/v68.0/limits``. Those of the Bulk APIs have the surface ``bulk``.
         """
         if not path.startswith(("/", "https://", "http://")):
             path = f"/services/data/v{self._version}/{path}"
         return super().request(
-            method, path, params=params, json=json, headers=headers, replay=replay
+            method,
+            path,
+            params=params,
+            json=json,
+            headers=headers,
+            replay=replay,
+            surface=surface,
         )
 
-
-def _decode_quotas(response: Response) -> dict[str, Quota]:
-    return read_limits(decode_row(response))
+    def _surface_of(self, path: str) -> str:
+        return SURFACE if is_bulk(path) else super()._surface_of(path)
 
 
 def _checked_version(version: str) -> str:

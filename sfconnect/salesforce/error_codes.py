@@ -30,7 +30,7 @@ class Meaning:
     """The class of an error, whether repeating is safe, and what to change.
 
     ``wait_s`` is how long it takes at the least until the cause may be gone, where that is long;
-    ``window_s`` is what a quota of calls counts over.
+    ``quota`` names a quota that is used up, and ``window_s`` is what that counts over.
     """
 
     kind: type[ApiError]
@@ -38,6 +38,7 @@ class Meaning:
     hint: str | None = None
     wait_s: float | None = None
     window_s: float | None = None
+    quota: str | None = None
 
 
 _REFUSED_BEFORE_ACTING = """
@@ -47,7 +48,7 @@ TERRITORY_REALIGN_IN_PROGRESS TXN_SECURITY_METERING_ERROR
 _REFUSED_FOR_A_WHILE = """
 API_CURRENTLY_DISABLED INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE
 """
-_DAY_S = 86_400.0
+DAY_S = 86_400.0
 _A_WHILE_S = 20.0
 """Maintenance lasts minutes; shorter waits would only use up the attempts."""
 _OUTCOME_UNKNOWN = """
@@ -61,8 +62,8 @@ _REQUEST = """
 MISSING_ARGUMENT INVALID_ARGUMENT_TYPE ILLEGAL_QUERY_PARAMETER_VALUE OPERATION_TOO_LARGE
 EXCEEDED_ID_LIMIT INVALID_BATCH_OPERATION INVALID_CONTENT_TYPE METHOD_NOT_ALLOWED INVALID_OPERATION
 BIG_OBJECT_UNSUPPORTED_OPERATION UNSUPPORTED_MEDIA_TYPE API_ERROR CLIENTINPUTERROR INVALIDJOBSTATE
-INVALIDBATCH INVALIDENTITY INVALIDOPERATION INVALIDUSER INVALIDURL INVALIDXML
-BATCH_PROCESSING_HALTED
+INVALIDBATCH INVALIDENTITY INVALIDOPERATION INVALIDURL INVALIDXML HTTPSREQUIRED
+UNSUPPORTEDCONTENTTYPE BATCH_PROCESSING_HALTED
 """
 _QUERY = """
 MALFORMED_QUERY MALFORMED_SEARCH INVALID_FIELD INVALID_TYPE INVALID_QUERY_FILTER_OPERATOR
@@ -86,13 +87,14 @@ INSUFFICIENT_ACCESS INSUFFICIENT_ACCESS_OR_READONLY INSUFFICIENT_ACCESS_ON_CROSS
 API_DISABLED_FOR_ORG APEX_REST_SERVICES_DISABLED FUNCTIONALITY_NOT_ENABLED FORBIDDEN
 PACKAGE_LICENSE_REQUIRED INVALID_OPERATION_WITH_EXPIRED_PASSWORD TXN_SECURITY_NO_ACCESS
 INVALID_LOGIN LOGIN_MUST_USE_SECURITY_TOKEN
-TXN_SECURITY_RUNTIME_EXCEPTION TRANSFER_REQUIRES_READ FEATURENOTENABLED
+TXN_SECURITY_RUNTIME_EXCEPTION TRANSFER_REQUIRES_READ FEATURENOTENABLED INVALIDUSER
+TRANSACTIONSECURITYBLOCK TRANSACTIONSECURITYINTERNALERROR TRANSACTIONSECURITYDEVELOPERERROR
 """
 _QUOTA = """
 STORAGE_LIMIT_EXCEEDED LIMIT_EXCEEDED LICENSE_LIMIT_EXCEEDED EXCEEDEDQUOTA
 SINGLE_EMAIL_LIMIT_EXCEEDED MASS_MAIL_LIMIT_EXCEEDED
 """
-_NOT_FOUND = "NOT_FOUND ENTITY_IS_DELETED INVALIDJOB UNSUPPORTED_API_VERSION"
+_NOT_FOUND = "NOT_FOUND ENTITY_IS_DELETED INVALIDJOB UNSUPPORTED_API_VERSION INVALIDVERSION GONE"
 _TOKEN = (
     "INVALID_SESSION_ID INVALID_AUTH_HEADER INVALID_JWT_FORMAT INVALIDSESSIONID Bad_OAuth_Token"  # noqa: S105  # names of error codes
 )
@@ -121,6 +123,17 @@ _NO_API = (
     "Give the user the permission 'API Enabled' (Setup → Permission Sets → System Permissions); "
     "the org's edition must include the API."
 )
+_NEW_JOB = (
+    "The job is lost; make it anew, with fewer rows or a narrower filter if it happens again."
+)
+_LOCKS = (
+    "Other writes held the locks too long. Make the job anew when they have ended, with the rows "
+    "sorted by parent, or in Serial mode (Bulk API 1.0)."
+)
+_OLD_VERSION = "This API version is switched off; connect with a newer one."
+_SECURITY_POLICY = (
+    "Transaction security of the org refused it (Setup → Transaction Security Policies)."
+)
 _HINTS = {
     "API_DISABLED_FOR_ORG": _NO_API,
     "API_CURRENTLY_DISABLED": "The org's API is switched off for now, as in a maintenance. "
@@ -128,9 +141,22 @@ _HINTS = {
     "INSUFFICIENT_ACCESS": "Give the user's profile or permission set access to the object.",
     "INVALID_FIELD_FOR_INSERT_UPDATE": "Leave the field out, or give the user edit access to it.",
     "INVALID_QUERY_LOCATOR": "The cursor is gone (they live two days); run the query again.",
-    "UNSUPPORTED_API_VERSION": "This API version is switched off; connect with a newer one.",
+    "UNSUPPORTED_API_VERSION": _OLD_VERSION,
+    "INVALIDVERSION": _OLD_VERSION,
     "QUERY_TIMEOUT": "Narrow the filter to indexed fields, or use a bulk query.",
     "ENTITY_IS_DELETED": "The record is in the recycle bin.",
+    "TIMEOUT": _NEW_JOB,
+    "UNKNOWN": _NEW_JOB,
+    "INTERNALSERVERERROR": _NEW_JOB,
+    "TOOMANYLOCKFAILURE": _LOCKS,
+    "BULK_API_ERROR": "A job takes its data once; abort or delete it, and make it anew.",
+    "FEATURENOTENABLED": "The org, or the job's kind of data, has no Bulk API.",
+    "INVALIDUSER": "The job is another user's, or the user may not use the Bulk API.",
+    "INVALIDENTITY": "The Bulk APIs do not know this object; use REST calls.",
+    "INVALIDJOBSTATE": "The job is past that step, or not there yet; ask for its state first.",
+    "TRANSACTIONSECURITYBLOCK": _SECURITY_POLICY,
+    "TRANSACTIONSECURITYDEVELOPERERROR": _SECURITY_POLICY,
+    "TRANSACTIONSECURITYINTERNALERROR": _SECURITY_POLICY,
     "UNABLE_TO_LOCK_ROW": "Writes to records under one parent collide; group them by parent.",
 }
 
@@ -195,4 +221,4 @@ def _request_limit(message: str) -> Meaning:
         "The org's requests of the last 24 hours are used up (Setup → Company Information); there "
         "is room bit by bit, as requests of a day ago leave the count, and nothing tells when."
     )
-    return Meaning(QuotaExceededError, False, hint, window_s=_DAY_S)
+    return Meaning(QuotaExceededError, False, hint, window_s=DAY_S, quota="api-usage")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +20,21 @@ from sfconnect.errors import (
     SessionExpiredError,
     ThrottledError,
 )
-from sfconnect.limits import LONG_LIMIT, Quota
-from sfconnect.messages import JSON_ERRORS, Replay
+from sfconnect.limits import LONG_LIMIT, Quota, read_limits
+from sfconnect.messages import JSON_ERRORS, Replay, Request
+from sfconnect.salesforce import bulk_errors
 from sfconnect.salesforce._scrub import query_place, scrub
 from sfconnect.salesforce.error_bodies import Fault, page_title, read_faults
 from sfconnect.salesforce.error_codes import Meaning, is_effect, is_load, lost_a_race, meaning_of
 from sfconnect.salesforce.hosts import is_for_developers
+from sfconnect.salesforce.resources import data_path, decode_row
 from sfconnect.service import checked_base_url, origin, parse_retry_after, status_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sfconnect.auth.base import Credentials
-    from sfconnect.messages import Request, Response
+    from sfconnect.messages import Response
 
 DEFAULT_API_VERSION = "68.0"
 """The version a connection speaks unless it is told another; never looked up in the org."""
@@ -68,8 +71,13 @@ class SalesforceService:
 
     name = "Salesforce"
     quota_header: str | None = "Sforce-Limit-Info"
+    allocated_surface = bulk_errors.SURFACE
+    allocated: Mapping[str, bool] = bulk_errors.QUOTAS
 
-    def __init__(self, *, client_name: str = "sfconnect") -> None:
+    def __init__(
+        self, *, client_name: str = "sfconnect", api_version: str = DEFAULT_API_VERSION
+    ) -> None:
+        self.question = Request("GET", data_path(api_version, "limits"))
         # Change events carry this name as their origin, which lets a sync skip its own changes.
         self.headers: Mapping[str, str] = {"Sforce-Call-Options": f"client={client_name}"}
 
@@ -131,6 +139,20 @@ class SalesforceService:
         return [
             Quota(name, int(used), int(maximum), detail)
             for name, used, maximum, detail in _QUOTA.findall(header)
+        ]
+
+    def allocation(self, request: Request) -> Sequence[str]:
+        """The quotas of the Bulk APIs that a request uses up, if any."""
+        return bulk_errors.used_up_by(request)
+
+    def read_allocations(self, response: Response) -> Sequence[Quota]:
+        """Find the quotas of the Bulk APIs in an answer of ``/limits``."""
+        found = read_limits(decode_row(response))
+        names = {name: bulk_errors.OLD_NAMES.get(name, name) for name in found}
+        return [
+            replace(found[name], name=newest)
+            for name, newest in names.items()
+            if newest in self.allocated
         ]
 
 
@@ -199,7 +221,11 @@ def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]
         "fields": fault.fields,
         "details": tuple((other.code, scrub(query_place(other.message)[0])) for other in faults),
     }
-    meaning = meaning_of(fault.code, fault.message) or _by_status(response, message)
+    meaning = (
+        bulk_errors.bulk_meaning(request, response.status, fault.code, fault.message)
+        or meaning_of(fault.code, fault.message)
+        or _by_status(response, message)
+    )
     for text, hint in _NOT_THE_TOKEN.items():
         if text in fault.message:
             meaning = Meaning(AccessDeniedError, False, hint)
@@ -217,7 +243,7 @@ def _from_faults(request: Request, response: Response, faults: tuple[Fault, ...]
         error = meaning.kind(message, **facts)
         error.throttled = error.throttled and is_load(fault.code)
         if isinstance(error, QuotaExceededError):
-            error.window_s = meaning.window_s
+            error.window_s, error.quota = meaning.window_s, meaning.quota
         return error
     if _is_query(request):
         return QueryError(message, line=line, column=column, **facts)

@@ -18,7 +18,7 @@ from sfconnect.errors import (
     TooManyRequests,
 )
 from sfconnect.instrumentation import LoginRateHigh, RequestFinished, TokenReplaced
-from sfconnect.limits import FixedLimiter
+from sfconnect.limits import FixedLimiter, QuotaShare
 from sfconnect.messages import Replay, Request, Response, Timeout
 from sfconnect.retry import RetryPolicy
 from sfconnect.testing import FakeClock, ScriptedStrategy
@@ -499,3 +499,19 @@ async def test_the_life_of_tokens_is_a_setting(connect):
         await api.credentials()
 
     assert strategy.started == 2
+
+
+async def test_a_call_may_name_its_surface(connect):
+    policy = RetryPolicy(max_attempts=1)
+    async with connect(retry_by_surface={"reports": policy}) as api:
+        plain, named = api.get("/a"), api.request("GET", "/a", surface="reports")
+
+        assert (plain.request.surface, named.request.surface) == ("rest", "reports")
+        assert api._session._retry.policy_of(named.request) is policy
+
+
+async def test_shares_of_quotas_that_an_api_does_not_have_are_refused(connect):
+    with pytest.raises(ConfigurationError, match="not known to have") as caught:
+        await connect(quota_shares=[QuotaShare(quota="jobs", reserve_percent=5)]).open()
+
+    assert "max_per_second" in str(caught.value.hint)

@@ -150,6 +150,24 @@ async def test_what_is_reserved_for_others_is_left_to_them(guard_of, clock):
     assert "once a minute" in (error.hint or "")
 
 
+async def test_a_reserve_is_reached_at_its_very_border(guard_of):
+    guard = guard_of(used=3, reserve_percent=97)
+    await call(guard)
+
+    assert (await refusal(guard)).code == "QUOTA_RESERVE_REACHED"
+
+
+@pytest.mark.parametrize(("quota", "stops"), [("api-usage", True), ("DailyBulkV2QueryJobs", False)])
+async def test_only_the_end_of_its_own_quota_stops_the_calls(guard_of, quota, stops):
+    guard = guard_of(used=None)
+    error = used_up()
+    error.quota = quota
+
+    await call(guard, error)
+
+    assert guard._watching is stops
+
+
 async def test_once_a_minute_a_call_sees_whether_there_is_room_again(guard_of, clock):
     guard = guard_of(used=90, reserve_percent=20)
     sent = 0
