@@ -79,11 +79,24 @@ def _from_object(entry: dict[str, Any]) -> Iterator[Fault]:
     output = entry.get("output")
     if isinstance(output, dict):
         yield from _from_ui_api(output)
+    yield from _from_rows(entry)
     code, message = _first(entry, _CODE_KEYS), _first(entry, _MESSAGE_KEYS)
     if code or message:
-        fields = entry.get("fields")
-        names = tuple(str(name) for name in fields) if isinstance(fields, list) else ()
-        yield Fault(code, message, names)
+        yield Fault(code, message, _fields(entry))
+
+
+def _from_rows(entry: dict[str, Any]) -> Iterator[Fault]:
+    """Of a request about several records, as a tree is, each record lists its own errors."""
+    for result in (entry, *_objects(entry.get("results"))):
+        for error in _objects(result.get("errors")):
+            code, message = _first(error, _CODE_KEYS), _first(error, _MESSAGE_KEYS)
+            if code or message:
+                yield Fault(code, message, _fields(error))
+
+
+def _fields(entry: dict[str, Any]) -> tuple[str, ...]:
+    fields = entry.get("fields")
+    return tuple(str(name) for name in fields) if isinstance(fields, list) else ()
 
 
 def _from_ui_api(output: dict[str, Any]) -> Iterator[Fault]:

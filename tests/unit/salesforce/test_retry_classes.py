@@ -15,6 +15,7 @@ import pytest
 from sfconnect import Credentials, Secret
 from sfconnect.auth.manager import CredentialManager
 from sfconnect.errors import (
+    AccessDeniedError,
     ApiError,
     ConnectError,
     ConnectionLostError,
@@ -23,7 +24,7 @@ from sfconnect.errors import (
     QuotaExceededError,
     RequestTimeoutError,
     ResponseError,
-    SfConnectError,
+    SessionExpiredError,
     ThrottledError,
     TransportError,
 )
@@ -53,14 +54,24 @@ class Refusal:
     code: str
     status: int = 400
     message: str = "text"
+    form: str = "json"
 
     def response(self) -> Response:
+        if self.form == "empty":
+            return response(b"", status=self.status, content_type="")
+        if self.form == "xml":
+            body = f"<Errors><Error><errorCode>{self.code}</errorCode></Error></Errors>".encode()
+            return response(body, status=self.status, content_type="application/xml")
+        if self.form == "rows":  # as collections and trees write it
+            errors = [{"statusCode": self.code, "message": self.message, "fields": []}]
+            results = [{"referenceId": "first", "errors": errors}]
+            return response({"hasErrors": True, "results": results}, status=self.status)
         if not self.code:
             return response(b"<h1>x</h1>", status=self.status, content_type="text/html")
         return response([{"errorCode": self.code, "message": self.message}], status=self.status)
 
     def __str__(self) -> str:
-        return f"{self.code}-{self.status}-{self.message.partition(' ')[0]}"
+        return f"{self.code}-{self.status}-{self.message.partition(' ')[0]}-{self.form}"
 
 
 def refusals(codes: str, status: int = 400) -> list[Refusal]:
@@ -78,6 +89,8 @@ REFUSED = [
     Refusal("SERVER_UNAVAILABLE", 503),
     Refusal("REQUEST_LIMIT_EXCEEDED", 403, CONCURRENT),
     Refusal("REQUEST_LIMIT_EXCEEDED", 403, LONG),
+    *[Refusal("UNABLE_TO_LOCK_ROW", form=form) for form in ("xml", "rows")],
+    *[Refusal("", status, form="empty") for status in (420, 429)],
     *[Refusal(code, status) for code in ("", "SOMETHING_NEW") for status in (420, 429)],
 ]
 # B: what the server did is unknown.
@@ -85,7 +98,10 @@ AMBIGUOUS = [
     *refusals("UNKNOWN_EXCEPTION", 500),
     *refusals("REQUEST_RUNNING_TOO_LONG QUERY_TIMEOUT ALREADY_IN_PROCESS"),
     *[Refusal("", status) for status in (500, 502, 503, 504)],
+    *[Refusal("", status, form="empty") for status in (500, 502, 503, 504)],
+    *[Refusal("UNKNOWN_EXCEPTION", 500, form=form) for form in ("xml", "rows")],
     *refusals("SOMETHING_NEW", 500),
+    *refusals("SOMETHING_NEW", 503),
 ]
 # T, P and N: the same request, sent again unchanged, gets the same answer.
 FINAL = [
@@ -132,11 +148,24 @@ FINAL = [
     *refusals("APEX_ERROR", 500),  # N: the org's own code, which fails the same way again
     *refusals("API_ERROR CLIENTINPUTERROR INVALIDJOBSTATE FEATURENOTENABLED INVALIDBATCH"),
     *refusals("SOMETHING_NEW"),
-    *[Refusal("", status) for status in (400, 403, 404, 405, 409, 410, 412, 414, 428, 431, 501)],
+    Refusal("REQUIRED_FIELD_MISSING", form="rows"),
+    *[
+        Refusal("", status, form=form)
+        for form in ("html", "empty")
+        for status in (400, 403, 404, 405, 409, 410, 412, 413, 414, 415, 428, 431, 501)
+    ],
 ]
 # Refused for good, unless it is an upsert that came second in a race.
 TAKEN = refusals("DUPLICATE_VALUE DUPLICATE_EXTERNAL_ID")
-DEAD_TOKEN = [Refusal("INVALID_SESSION_ID", 401), Refusal("INVALID_AUTH_HEADER", 401)]
+DEAD_TOKEN = [
+    Refusal("INVALID_SESSION_ID", 401),
+    Refusal("INVALID_SESSION_ID", 401, form="xml"),
+    Refusal("INVALID_AUTH_HEADER", 401),
+    Refusal("INVALID_HEADER_TYPE", 401),
+    Refusal("InvalidSessionId"),  # Bulk 1.0, which may answer 400
+    Refusal("INVALIDSESSIONID", 401),
+    *[Refusal("", 401, form=form) for form in ("html", "empty")],
+]
 
 SAFE, KEYED, UNSAFE = Replay.SAFE, Replay.KEYED, Replay.UNSAFE
 ANSWERS: list[tuple[Refusal, Replay, Verdict]] = [
@@ -161,9 +190,9 @@ def error_of(refusal: Refusal, replay: Replay = SAFE) -> ApiError:
     return SERVICE.decode_error(REQUESTS[replay], refusal.response())
 
 
-async def sends_of(request: Request, first: Response | Exception) -> tuple[int, Exception | None]:
-    """How often a call is sent whose first attempt ends so and whose second would succeed."""
-    clock, send = FakeClock(), ScriptedSender(first, response({}))
+async def sends_of(request: Request, *ends: Response | Exception) -> tuple[int, Exception | None]:
+    """How often a call is sent whose attempts end so, and would succeed then."""
+    clock, send = FakeClock(), ScriptedSender(*ends, response({}))
     strategy = ScriptedStrategy(
         *(Credentials(Secret(f"t{n}"), "https://org.example.com") for n in range(2))
     )
@@ -221,20 +250,36 @@ async def test_a_dead_token_is_replaced_and_any_request_sent_again(
     assert (sends, error) == (2, None)
 
 
+@pytest.mark.parametrize("replay", Replay)
+@pytest.mark.parametrize("refusal", DEAD_TOKEN, ids=str)
+async def test_a_new_token_that_is_refused_too_ends_the_call(
+    refusal: Refusal, replay: Replay
+) -> None:
+    sends, error = await sends_of(REQUESTS[replay], refusal.response(), refusal.response())
+
+    assert sends == 2
+    assert isinstance(error, SessionExpiredError)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("replay", Replay)
 @pytest.mark.parametrize(
-    "text",
+    ("text", "words"),
     [
-        "This session is not valid for use with the REST API",
-        "Connected app is not attached to Agent",
+        ("This session is not valid for use with the REST API", "the scope 'api'"),
+        ("Connected app is not attached to Agent", "Agentforce"),
     ],
 )
-async def test_a_401_about_rights_is_not_answered_by_a_login(text: str) -> None:
-    refusal = Refusal("INVALID_SESSION_ID", 401, text)
+async def test_a_refusal_about_rights_is_not_answered_by_a_login(
+    text: str, words: str, replay: Replay, status: int
+) -> None:
+    refusal = Refusal("INVALID_SESSION_ID", status, text)
 
-    sends, error = await sends_of(REQUESTS[SAFE], refusal.response())
+    sends, error = await sends_of(REQUESTS[replay], refusal.response())
 
     assert sends == 1
-    assert isinstance(error, SfConnectError)
+    assert isinstance(error, AccessDeniedError)
+    assert words in str(error.hint)
 
 
 def test_the_two_request_limits_are_told_apart() -> None:

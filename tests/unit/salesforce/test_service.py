@@ -446,3 +446,21 @@ def test_a_value_in_the_path_is_in_no_message() -> None:
 
     assert not any("a%40b.c" in str(error) for error in errors)
     assert "/sobjects/Account/E/…" in str(errors[1])
+
+
+def test_an_error_of_several_records_tells_those_of_each():
+    body = {
+        "hasErrors": True,
+        "results": [
+            {"referenceId": "c1", "errors": [{"statusCode": "INVALID_EMAIL_ADDRESS",
+                                              "message": "invalid", "fields": ["Email"]}]},
+            {"referenceId": "c2", "errors": [{"statusCode": "STRING_TOO_LONG", "message": "long"}]},
+            {"referenceId": "c3", "errors": [{"fields": []}, "broken"]},
+        ],
+    }  # fmt: skip
+
+    error = SERVICE.decode_error(Request("POST", "/x"), response(body, status=400))
+
+    assert isinstance(error, RecordError)
+    assert (error.code, error.fields) == ("INVALID_EMAIL_ADDRESS", ("Email",))
+    assert [code for code, _ in error.details] == ["INVALID_EMAIL_ADDRESS", "STRING_TOO_LONG"]
