@@ -18,7 +18,7 @@ from sfconnect.call import Call
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ConfigurationError, PoolClosed
 from sfconnect.fan_out import Calls, FanOut, OnError, gather
-from sfconnect.instrumentation import Emitter, EventHook
+from sfconnect.instrumentation import Emitter, Event, EventHook
 from sfconnect.limits import (
     AllocatingService,
     Allocations,
@@ -503,6 +503,10 @@ class Connector:
         self._opened()
         assert self._manager is not None  # noqa: S101  # made together with the session
         return await self._manager.revoke()
+
+    def emit(self, event: Event) -> None:
+        """Give an event to the hooks of this connection; long work tells so how far it is."""
+        self._emitter.emit(event)
 
     def stats(self) -> SessionStats:
         """Return what this connection has done so far."""

@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
 
 import structlog
 
@@ -194,14 +194,27 @@ class QuotaSeen:
 
 @dataclass(frozen=True, slots=True)
 class JobAdvanced:
-    """A long-running job or extract moved on."""
+    """A long piece of work moved on, or ended.
+
+    Attributes:
+        job: What it is, such as ``extract Account``: a name of which there are few, not an id.
+        state: ``started``, ``advanced``, ``restarted`` (from nothing, since what had come is of no
+            use), and one of ``finished``, ``failed`` and ``cancelled`` at the end.
+        done: Rows that are safely down.
+        total: How many there will be, where that is known.
+        error: The code or the class of the error of one that failed.
+    """
 
     name: ClassVar[str] = "job.advanced"
     job: str
     state: str
     done: int
     total: int | None
+    error: str | None = None
 
+
+JOB_ENDS: Final = frozenset({"finished", "failed", "cancelled"})
+"""States in which a job stays."""
 
 Event: TypeAlias = (
     RequestFinished
@@ -282,10 +295,8 @@ class StructlogHook:
 
         What an event knows nothing of is left out, and times are rounded to what they can mean.
         """
-        warn = isinstance(
-            event, RetryScheduled | RetryEnded | TokenFailed | LoginRateHigh | LimiterLost
-        )
-        log = self._log.warning if warn else self._log.debug
+        troubled = isinstance(event, _WARNINGS) or getattr(event, "state", None) == "failed"
+        log = self._log.warning if troubled else self._log.debug
         members = asdict(event).items()
         log(event.name, **{key: _rounded(value) for key, value in members if value is not None})
 

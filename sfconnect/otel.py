@@ -22,9 +22,11 @@ from urllib.parse import urlsplit
 from sfconnect._version import VERSION
 from sfconnect.errors import ConfigurationError
 from sfconnect.instrumentation import (
+    JOB_ENDS,
     CircuitOpened,
     Event,
     HedgeSent,
+    JobAdvanced,
     LimitChanged,
     LoginRateHigh,
     QuotaSeen,
@@ -53,7 +55,7 @@ _METHODS: Final = frozenset(
 
 
 class OtelHook:
-    """Tell OpenTelemetry of requests, retries, logins, limits and quotas.
+    """Tell OpenTelemetry of requests, retries, logins, limits, quotas and long work.
 
     Each attempt of a call is a span of kind CLIENT below the span that is current where the call
     was made; ``url.full`` is its address without query and user part, and no body is told. Without
@@ -61,8 +63,9 @@ class OtelHook:
 
     Metrics: ``http.client.request.duration`` in seconds; the counters ``sfconnect.retries``,
     ``sfconnect.circuit.opened``, ``sfconnect.hedges``, ``sfconnect.logins``,
-    ``sfconnect.login.failures`` and ``sfconnect.login.rate_high``; the gauges
-    ``sfconnect.limit``, ``sfconnect.quota.used`` and ``sfconnect.quota.maximum``.
+    ``sfconnect.login.failures``, ``sfconnect.login.rate_high`` and ``sfconnect.jobs``; the gauges
+    ``sfconnect.limit``, ``sfconnect.quota.used``, ``sfconnect.quota.maximum``,
+    ``sfconnect.job.done`` and ``sfconnect.job.total``.
 
     Raises:
         ConfigurationError: The extra is not installed.
@@ -95,19 +98,15 @@ class OtelHook:
                 self._meters.circuits.add(1, _server(f"https://{event.server}"))
             case HedgeSent():
                 self._meters.hedges.add(1, {"surface": event.surface})
-            case TokenReplaced():
-                self._meters.logins.add(1, {"strategy": event.strategy, "reason": event.reason})
-            case TokenFailed():
-                failed = {"strategy": event.strategy, "error.type": event.error}
-                self._meters.login_failures.add(1, failed)
-            case LoginRateHigh():
-                remarkable: AttributeMap = {"strategy": event.strategy, "stopped": event.stopped}
-                self._meters.login_rate_high.add(1, remarkable)
+            case TokenReplaced() | TokenFailed() | LoginRateHigh():
+                self._meters.note_login(event)
             case LimitChanged():
                 self._meters.limit.set(event.limit, {"lane": event.lane})
             case QuotaSeen():
                 self._meters.quota_used.set(event.used, {"quota": event.quota})
                 self._meters.quota_maximum.set(event.maximum, {"quota": event.quota})
+            case JobAdvanced():
+                self._meters.note_job(event)
 
 
 class _Meters:
@@ -151,6 +150,34 @@ class _Meters:
         self.quota_maximum = meter.create_gauge(
             "sfconnect.quota.maximum", unit="{request}", description="Allowed by a quota."
         )
+        self.job_done = meter.create_gauge(
+            "sfconnect.job.done", unit="{row}", description="Rows that long work has done."
+        )
+        self.job_total = meter.create_gauge(
+            "sfconnect.job.total", unit="{row}", description="Rows that long work has to do."
+        )
+        self.jobs = meter.create_counter(
+            "sfconnect.jobs", unit="{job}", description="Long work that ended, by how."
+        )
+
+    def note_login(self, event: TokenReplaced | TokenFailed | LoginRateHigh) -> None:
+        """Count a login, by how it went."""
+        strategy: AttributeMap = {"strategy": event.strategy}
+        match event:
+            case TokenReplaced():
+                self.logins.add(1, {**strategy, "reason": event.reason})
+            case TokenFailed():
+                self.login_failures.add(1, {**strategy, "error.type": event.error})
+            case LoginRateHigh():
+                self.login_rate_high.add(1, {**strategy, "stopped": event.stopped})
+
+    def note_job(self, event: JobAdvanced) -> None:
+        """Set how far long work is, and count it when it ends."""
+        self.job_done.set(event.done, {"job": event.job})
+        if event.total is not None:
+            self.job_total.set(event.total, {"job": event.job})
+        if event.state in JOB_ENDS:
+            self.jobs.add(1, {"job": event.job, "state": event.state})
 
 
 def _attributes(event: RequestFinished) -> AttributeMap:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from anyio import CancelScope, CapacityLimiter, create_task_group
+from anyio import CancelScope, CapacityLimiter, create_task_group, get_cancelled_exc_class
 from anyio.to_thread import run_sync
 
 from sfconnect.errors import ApiError, SfConnectError
@@ -21,6 +21,7 @@ from sfconnect.etl.sinks import SinkFactory, sink_factory
 from sfconnect.etl.source import QuerySource, Source
 from sfconnect.etl.tally import CallTally, counted_as
 from sfconnect.etl.writer import ObjectWriter
+from sfconnect.instrumentation import JobAdvanced
 
 OnProgress: TypeAlias = Callable[[Progress], None]
 
@@ -135,6 +136,7 @@ class _Reader:
     file_format: str
     factory: SinkFactory
     rows: int = 0
+    total: int | None = None
     size: int = 0
     seconds: float = 0
     restarts: int = 0
@@ -161,11 +163,19 @@ class _Reader:
     async def read(self) -> None:
         """Read the object; what goes wrong is kept in ``error``."""
         started = time.monotonic()
+        self._emit("started")
         try:
             with counted_as(self.plan.object.lower()):
                 await self._read_with_restart()
         except (SfConnectError, OSError) as error:
             self.error = error
+            self._emit("failed", error)
+        except BaseException as error:
+            cancelled = isinstance(error, get_cancelled_exc_class())
+            self._emit("cancelled" if cancelled else "failed", None if cancelled else error)
+            raise
+        else:
+            self._emit("finished")
         finally:
             self.seconds = time.monotonic() - started
 
@@ -177,6 +187,8 @@ class _Reader:
             if error.code != _LOCATOR_GONE:
                 raise
             self.restarts += 1
+            self.rows, self.total = 0, None
+            self._emit("restarted")
             await self._read_once()
 
     async def _read_once(self) -> None:
@@ -191,16 +203,23 @@ class _Reader:
         self._tell(self.rows, done=True)  # proven: as many as counted
 
     async def _write_pages(self, writer: ObjectWriter) -> None:
-        self.rows = 0
+        self.rows, self.total = 0, None
         self._tell(None)
         async with aclosing(self._query().responses()) as responses:
             async for response in responses:
                 written = await run_sync(writer.write, response.content)
-                self.rows = written.rows
+                self.rows, self.total = written.rows, written.total
                 self._tell(written.total)
+                self._emit("advanced")
 
     def _query(self) -> QuerySource:
         return self.shared.sf.query(self.plan.soql, surface="extract")
 
     def _tell(self, total: int | None, *, done: bool = False) -> None:
         self.shared.on_progress(Progress(self.plan.object, self.rows, total, done))
+
+    def _emit(self, state: str, error: BaseException | None = None) -> None:
+        named: str | None = None if error is None else type(error).__name__
+        reason = getattr(error, "code", None) or named
+        job = f"extract {self.plan.object}"
+        self.shared.sf.emit(JobAdvanced(job, state, self.rows, self.total, reason))

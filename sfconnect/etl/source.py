@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any, Protocol
 
+from sfconnect.instrumentation import Event
 from sfconnect.messages import Response
 
 
@@ -49,4 +50,8 @@ class Source(Protocol):
 
     def describe_global(self) -> Awaitable[Mapping[str, Any]]:
         """Ask for all objects."""
+        ...
+
+    def emit(self, event: Event, /) -> None:
+        """Tell whoever listens to the connection how far an extract is."""
         ...

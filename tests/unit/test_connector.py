@@ -17,7 +17,7 @@ from sfconnect.errors import (
     RequestTimeoutError,
     TooManyRequests,
 )
-from sfconnect.instrumentation import LoginRateHigh, RequestFinished, TokenReplaced
+from sfconnect.instrumentation import JobAdvanced, LoginRateHigh, RequestFinished, TokenReplaced
 from sfconnect.limits import FixedLimiter, QuotaShare
 from sfconnect.messages import Replay, Request, Response, Timeout
 from sfconnect.retry import RetryPolicy
@@ -515,3 +515,13 @@ async def test_shares_of_quotas_that_an_api_does_not_have_are_refused(connect):
         await connect(quota_shares=[QuotaShare(quota="jobs", reserve_percent=5)]).open()
 
     assert "max_per_second" in str(caught.value.hint)
+
+
+async def test_a_program_may_give_its_own_events_to_the_hooks(connect):
+    seen: list[object] = []
+    event = JobAdvanced("nightly load", "started", 0, None)
+
+    async with connect(hooks=[seen.append]) as api:
+        api.emit(event)
+
+    assert seen == [event]

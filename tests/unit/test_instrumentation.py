@@ -19,6 +19,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from sfconnect._types import Secret
 from sfconnect.instrumentation import (
     REDACTED,
+    CircuitOpened,
     Emitter,
     Event,
     JobAdvanced,
@@ -26,6 +27,7 @@ from sfconnect.instrumentation import (
     LimiterLost,
     QuotaSeen,
     RequestFinished,
+    RetryEnded,
     RetryScheduled,
     StructlogHook,
     TokenFailed,
@@ -46,7 +48,7 @@ EVENTS: dict[Event, str] = {
     LimitChanged("rest", 5, "throttled"): "limit.changed",
     LimiterLost("redis", 3, "ConnectionError"): "limiter.lost",
     QUOTA: "quota.seen",
-    JobAdvanced("750", "InProgress", 5, None): "job.advanced",
+    JobAdvanced("extract Account", "advanced", 5, None): "job.advanced",
 }
 
 
@@ -112,6 +114,23 @@ def test_structlog_gets_each_event_under_its_name():
     assert warnings == {"retry.scheduled", "token.failed", "limiter.lost"}
     assert logs[0]["path"] == "/x"
     assert logs[6]["used"] == 5
+
+
+@pytest.mark.parametrize(
+    ("event", "level"),
+    [
+        (JobAdvanced("extract Account", "finished", 5, 5), "debug"),
+        (JobAdvanced("extract Account", "failed", 2, 5, "QUERY_TIMEOUT"), "warning"),
+        (CircuitOpened("org.example.com", "ConnectError", 10, 1000.0), "warning"),
+        (RetryEnded("GET", "/x", "rest", "503", 5, "the policy allows 5 attempts"), "warning"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_troubles_are_warnings(event, level):
+    with structlog.testing.capture_logs() as logs:
+        StructlogHook()(event)
+
+    assert logs[0]["log_level"] == level
 
 
 def test_what_an_event_does_not_know_is_left_out_and_times_are_short():

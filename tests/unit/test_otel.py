@@ -19,6 +19,7 @@ from sfconnect import Connector
 from sfconnect.auth import ApiKey
 from sfconnect.errors import ConfigurationError, SfConnectError
 from sfconnect.instrumentation import (
+    CircuitClosed,
     CircuitOpened,
     HedgeSent,
     JobAdvanced,
@@ -231,6 +232,14 @@ def test_durations_are_in_seconds_and_told_apart_by_few_values(telemetry: Teleme
         (LimitChanged("all", 42, "room"), "sfconnect.limit", 42, {"lane": "all"}),
         (QuotaSeen("api", 7, 15000), "sfconnect.quota.used", 7, {"quota": "api"}),
         (QuotaSeen("api", 7, 15000), "sfconnect.quota.maximum", 15000, {"quota": "api"}),
+        (JobAdvanced("extract A", "advanced", 4, 9), "sfconnect.job.done", 4, {"job": "extract A"}),
+        (JobAdvanced("extract A", "started", 0, 9), "sfconnect.job.total", 9, {"job": "extract A"}),
+        (
+            JobAdvanced("extract A", "failed", 4, None, "QUERY_TIMEOUT"),
+            "sfconnect.jobs",
+            1,
+            {"job": "extract A", "state": "failed"},
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -244,7 +253,7 @@ def test_other_events_are_counters_and_gauges(
 
 
 def test_events_without_a_meaning_here_are_passed_over(telemetry: Telemetry) -> None:
-    telemetry.hook(JobAdvanced("extract", "Account", 1, 2))
+    telemetry.hook(CircuitClosed("org.example.com", 1.0))
 
     assert telemetry.spans.get_finished_spans() == ()
 

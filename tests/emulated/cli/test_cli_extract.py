@@ -47,6 +47,16 @@ def test_the_summary_is_json_on_demand(here: Command, tmp_path: Path) -> None:
     assert list(json.loads(line)) == ["Id", "Name"]
 
 
+def test_a_log_tells_how_far_each_object_is(here: Command) -> None:
+    done = here("extract", "Contact", "--to", "out", "--log-json", "--log-level", "debug")
+
+    lines = [json.loads(line) for line in done.err.splitlines()]
+    moves = [line for line in lines if line["event"] == "job.advanced"]
+    assert [move["state"] for move in moves] == ["started", *["advanced"] * 3, "finished"]
+    assert {move["job"] for move in moves} == {"extract Contact"}
+    assert moves[-1]["done"] == moves[-1]["total"] == ROWS["Contact"]
+
+
 def test_a_condition_chooses_rows(here: Command, tmp_path: Path) -> None:
     done = here("extract", "Account", "--to", ".", "--where", "Name = 'nobody'", "--format", "csv")
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sfconnect.errors import NotFoundError
+from sfconnect.instrumentation import Event
 from sfconnect.messages import Response
 
 
@@ -54,12 +55,16 @@ class FakeOrg:
     scripts: dict[str, list[list[Step]]] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
     surfaces: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     open_streams: int = 0
 
     def add(self, describe: dict[str, Any], *scripts: Iterable[Step]) -> FakeOrg:
         self.describes[describe["name"].lower()] = describe
         self.scripts[describe["name"]] = [list(script) for script in scripts]
         return self
+
+    def emit(self, event: Event, /) -> None:
+        self.events.append(event)
 
     def sobject(self, name: str, /) -> FakeObject:
         return FakeObject(self, name)

@@ -22,7 +22,7 @@ from sfconnect.errors import (
     ThrottledError,
 )
 from sfconnect.etl import CallTally, Progress, extract
-from sfconnect.instrumentation import RequestFinished, RetryScheduled
+from sfconnect.instrumentation import JobAdvanced, RequestFinished, RetryScheduled
 from tests.unit.etl.conftest import FakeOrg, describe_of, page_of
 
 GONE = ApiError("invalid query locator", code="INVALID_QUERY_LOCATOR", status=400)
@@ -259,6 +259,85 @@ async def test_progress_tells_of_every_page(org: FakeOrg, tmp_path: Path) -> Non
         (3, 3, False),
         (3, 3, True),
     ]
+
+
+def moves(org: FakeOrg) -> list[tuple[str, int, int | None, str | None]]:
+    """What was told of the extract of accounts."""
+    events = [event for event in org.events if isinstance(event, JobAdvanced)]
+    assert {event.job for event in events} == {"extract Account"}
+    return [(event.state, event.done, event.total, event.error) for event in events]
+
+
+async def test_events_tell_of_every_page_that_is_down_and_of_the_end(
+    org: FakeOrg, tmp_path: Path
+) -> None:
+    org.add(describe_of("Account", "Id"), two_pages())
+
+    await extract(org, ["Account"], tmp_path, "csv")
+
+    assert moves(org) == [
+        ("started", 0, None, None),
+        ("advanced", 2, 3, None),
+        ("advanced", 3, 3, None),
+        ("finished", 3, 3, None),
+    ]
+
+
+async def test_events_tell_of_a_restart_and_of_why_it_failed(org: FakeOrg, tmp_path: Path) -> None:
+    begun = page_of(ids(1, 2), total=4, next_="/")
+    org.add(describe_of("Account", "Id"), [begun, GONE], [begun])
+
+    with pytest.raises(IncompleteResultError):
+        await extract(org, ["Account"], tmp_path, "csv")
+
+    assert moves(org) == [
+        ("started", 0, None, None),
+        ("advanced", 2, 4, None),
+        ("restarted", 0, None, None),
+        ("advanced", 2, 4, None),
+        ("failed", 2, 4, "IncompleteResultError"),
+    ]
+
+
+async def test_events_tell_the_code_of_an_error_that_has_one(org: FakeOrg, tmp_path: Path) -> None:
+    org.add(describe_of("Account", "Id"), [ApiError("no", code="INVALID_FIELD")])
+
+    with pytest.raises(ApiError):
+        await extract(org, ["Account"], tmp_path, "csv")
+
+    assert moves(org)[-1] == ("failed", 0, None, "INVALID_FIELD")
+
+
+async def test_events_tell_of_a_bug_in_what_takes_the_progress(
+    org: FakeOrg, tmp_path: Path
+) -> None:
+    org.add(describe_of("Account", "Id"), two_pages())
+
+    def broken(progress: Progress) -> None:
+        raise ZeroDivisionError(progress.rows)
+
+    with pytest.raises(ExceptionGroup):
+        await extract(org, ["Account"], tmp_path, "csv", on_progress=broken)
+
+    assert moves(org)[-1] == ("failed", 0, None, "ZeroDivisionError")
+
+
+async def test_events_tell_that_an_extract_was_cancelled(org: FakeOrg, tmp_path: Path) -> None:
+    reading, never = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        reading.set()
+        await never.wait()
+
+    org.add(describe_of("Account", "Id"), [two_pages()[0], hang])
+    task = asyncio.create_task(extract(org, ["Account"], tmp_path, "csv"))
+    await reading.wait()
+
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert moves(org)[-1] == ("cancelled", 2, 3, None)
+    assert names(tmp_path) == []
 
 
 def finished(status: int | None) -> RequestFinished:
