@@ -1,4 +1,4 @@
-"""The limit on the wait for an answer's next piece, without a timer for each piece."""
+"""The limit on the wait for an answer's next piece, and who ended a connection."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from aiohttp.client_proto import ResponseHandler
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 
 class PatientHandler(ResponseHandler):
@@ -17,7 +18,13 @@ class PatientHandler(ResponseHandler):
     call costs. Here a connection has one timer at most. When that is due, it looks when something
     came last, and goes to sleep again for the rest; on a connection that is used again and again it
     is made once in the length of the limit.
+
+    Attributes:
+        when_lost: Called with the connection when the other side, or the network, ended it.
     """
+
+    when_lost: Callable[[ResponseHandler], None] | None = None
+    _ended_here = False
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -54,8 +61,15 @@ class PatientHandler(ResponseHandler):
             self._late_at = None
             self._on_read_timeout()
 
+    def close(self) -> None:
+        """End the connection, unless it is ending already."""
+        self._ended_here |= self.is_connected()
+        super().close()
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """End the timer with the connection."""
+        if self.when_lost is not None and not self._ended_here:
+            self.when_lost(self)
         self._late_at = None
         if self._look is not None:
             self._look.cancel()

@@ -80,10 +80,19 @@ class PoolStats:
     Attributes:
         connections_max: How many requests may be in flight.
         connections_opened: Connections made so far.
+        connections_ipv4: Those of them to an IPv4 address.
+        connections_ipv6: Those of them to an IPv6 address.
         connections_reused: Requests that went over a connection which was there.
+        connections_expired: Connections closed here because nobody used them for ``idle_s``.
+        connections_dropped: Connections that the server, or something on the way, ended while
+            nobody used them. If they become many, ``idle_s`` is longer than what is allowed there.
+        addresses_tried: Addresses to which a connection was begun, failures included.
+        addresses_past_first: Connections made to another address of the host than the first,
+            which refused or was late ("happy eyeballs").
         tls_handshakes: Connections made so far that speak TLS.
         tls_resumed: Those of them that took up an earlier session, which spares certificates.
         name_lookups: Host names that were looked up; answers are kept for a while.
+        names_cached: Connections made with the answer of an earlier look-up.
         requests_num: Requests that got a connection.
         requests_in_flight: Requests that hold one now.
         requests_waiting: Requests in line now.
@@ -96,10 +105,17 @@ class PoolStats:
 
     connections_max: int
     connections_opened: int
+    connections_ipv4: int
+    connections_ipv6: int
     connections_reused: int
+    connections_expired: int
+    connections_dropped: int
+    addresses_tried: int
+    addresses_past_first: int
     tls_handshakes: int
     tls_resumed: int
     name_lookups: int
+    names_cached: int
     requests_num: int
     requests_in_flight: int
     requests_waiting: int
@@ -113,7 +129,13 @@ class PoolStats:
         lines = [
             f"{self.requests_in_flight} of {self.connections_max} in flight, "
             f"{self.requests_waiting} waiting; {self.requests_num:,} requests over "
-            f"{self.connections_opened:,} connections"
+            f"{self.connections_opened:,} connections",
+            f"connections: {self.connections_ipv4:,} IPv4, {self.connections_ipv6:,} IPv6, "
+            f"{self.connections_reused:,} reused, {self.connections_expired:,} expired, "
+            f"{self.connections_dropped:,} dropped; {self.addresses_tried:,} addresses tried, "
+            f"{self.addresses_past_first:,} past the first; {self.name_lookups:,} names looked up, "
+            f"{self.names_cached:,} cached; {self.tls_handshakes:,} TLS handshakes, "
+            f"{self.tls_resumed:,} resumed",
         ]
         for name, host in sorted(self.hosts.items()):
             lines.append(
@@ -212,7 +234,7 @@ class ConnectionPool:
                 resolver=self._resolver,
                 limit=0,  # the slots bound it, with a line that can be bounded too
                 ssl=context,
-                keepalive_timeout=self._idle_s,
+                idle_s=self._idle_s,
             )
             self._session = self._new_session(self._connector)
 
@@ -386,10 +408,17 @@ class ConnectionPool:
         return PoolStats(
             connections_max=self._slots.capacity,
             connections_opened=counts.opened,
+            connections_ipv4=counts.ipv4,
+            connections_ipv6=counts.ipv6,
             connections_reused=self._requests - counts.tried,
+            connections_expired=counts.expired,
+            connections_dropped=counts.dropped,
+            addresses_tried=counts.addresses,
+            addresses_past_first=counts.past_first,
             tls_handshakes=counts.handshakes,
             tls_resumed=counts.resumed,
             name_lookups=counts.lookups,
+            names_cached=counts.names_cached,
             requests_num=self._requests,
             requests_in_flight=self._slots.used,
             requests_waiting=self._slots.waiting,

@@ -159,7 +159,11 @@ async def serve() -> AsyncIterator[Serve]:
     """Start servers; they end with the test, and so do their connections."""
     async with AsyncExitStack() as stack:
 
-        async def start(handler: Handler = answer_all, tls: ssl.SSLContext | None = None) -> Server:
+        async def start(
+            handler: Handler = answer_all,
+            tls: ssl.SSLContext | None = None,
+            host: str = "127.0.0.1",
+        ) -> Server:
             server = Server(handler, scheme="https" if tls else "http")
             tasks: set[asyncio.Task[None]] = set()
 
@@ -168,7 +172,7 @@ async def serve() -> AsyncIterator[Serve]:
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
 
-            listener = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls, backlog=512)
+            listener = await asyncio.start_server(accept, host, 0, ssl=tls, backlog=512)
             server.port = listener.sockets[0].getsockname()[1]
 
             async def stop() -> None:

@@ -1,4 +1,4 @@
-"""The pool, the cancelled work and a soak once more, on the loop that `sfconnect[speed]` brings."""
+"""Pool, streams, cancelled work and a soak once more, on the loop that `sfconnect[speed]` has."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ HERE = Path(__file__).parent
 SOAK = "test_soak.py::test_nothing_is_lost_or_doubled_whatever_the_network_does[1]"
 AGAIN = (
     "test_pool.py",
+    "test_reuse.py",
+    "test_streams.py",
     "test_cancellation.py",
     "test_cancelled_work.py",
     "test_cancelled_waits.py",

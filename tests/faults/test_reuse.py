@@ -7,11 +7,12 @@ import contextlib
 import socket
 import ssl
 import sys
+import time
 
 import pytest
 import trustme
 
-from sfconnect.errors import ConnectError
+from sfconnect.errors import ConnectError, ConnectionLostError
 from sfconnect.messages import Request
 from sfconnect.speed import new_event_loop
 from sfconnect.transport import ConnectionPool, Tls
@@ -34,6 +35,15 @@ def server_side(authority: trustme.CA) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
     return context
+
+
+def has_ipv6() -> bool:
+    """Whether an address of IPv6 can be listened at."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 class Resumptions:
@@ -205,10 +215,51 @@ async def test_a_name_is_looked_up_once_for_many_connections(serve, pool, monkey
     assert pool.stats().connections_opened == 20
 
 
-async def test_a_dead_ipv6_address_does_not_hold_up_the_other(serve, make_pool, monkeypatch):
+async def test_a_name_that_was_looked_up_is_counted_as_cached_from_then_on(
+    serve, pool, monkeypatch
+):
     server = await serve()
-    names_are(monkeypatch, ("::1", "127.0.0.1"))
-    with full_line("::1", server.port):
+    names_are(monkeypatch, ("127.0.0.1",))
+    request = Request("GET", f"http://org.example.com:{server.port}/")
+
+    await asyncio.gather(*(pool.send(request) for _ in range(3)))
+    await pool.send(server.get())  # by its address
+
+    stats = pool.stats()
+    assert (stats.name_lookups, stats.names_cached) == (1, 2)
+    assert stats.connections_opened == 4
+
+
+async def test_a_name_that_is_not_known_is_looked_up_and_not_cached(pool, monkeypatch):
+    async def getaddrinfo(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+    for _ in range(2):
+        with pytest.raises(ConnectError):
+            await pool.send(Request("GET", "http://org.example.com:1/"))
+
+    stats = pool.stats()
+    assert (stats.name_lookups, stats.names_cached, stats.addresses_tried) == (2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "dead",
+    [
+        pytest.param("::1", marks=pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")),
+        pytest.param(
+            "127.0.0.2",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux has it on loopback"),
+        ),
+    ],
+)
+async def test_an_address_that_does_not_answer_does_not_hold_up_the_next(
+    serve, make_pool, monkeypatch, dead
+):
+    server = await serve()
+    names_are(monkeypatch, (dead, "127.0.0.1"))
+    with full_line(dead, server.port):
         pool = await make_pool()
 
         # The dead address answers nothing at all: without a second try beside it this would take
@@ -217,14 +268,159 @@ async def test_a_dead_ipv6_address_does_not_hold_up_the_other(serve, make_pool, 
             answer = await pool.send(Request("GET", f"http://org.example.com:{server.port}/"))
 
     assert answer.status == 200
-    assert pool.stats().connections_opened == 1
+    stats = pool.stats()
+    assert (stats.addresses_tried, stats.addresses_past_first) == (2, 1)
+    assert (stats.connections_opened, stats.connections_ipv4, stats.connections_ipv6) == (1, 1, 0)
+
+
+async def test_an_ipv6_address_where_nobody_listens_is_passed_by(serve, pool, monkeypatch):
+    """Nor need there be any IPv6 on the machine: then making the socket or connecting it fails."""
+    server = await serve()
+    names_are(monkeypatch, ("::1", "127.0.0.1"))
+
+    answer = await pool.send(Request("GET", f"http://org.example.com:{server.port}/"))
+
+    assert answer.status == 200
+    stats = pool.stats()
+    assert (stats.addresses_tried, stats.addresses_past_first) == (2, 1)
+    assert (stats.connections_ipv4, stats.connections_ipv6) == (1, 0)
+
+
+async def test_addresses_that_all_refuse_are_counted_without_a_connection(pool, monkeypatch):
+    names_are(monkeypatch, ("::1", "127.0.0.1"))
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://org.example.com:{unused.getsockname()[1]}/"
+        with pytest.raises(ConnectError):
+            await pool.send(Request("GET", url))
+
+    stats = pool.stats()
+    assert (stats.addresses_tried, stats.addresses_past_first) == (2, 0)
+    assert (stats.connections_ipv4, stats.connections_ipv6, stats.names_cached) == (0, 0, 0)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+async def test_a_first_address_that_answers_is_the_only_one_tried(serve, pool, monkeypatch):
+    server = await serve(host="::1")
+    names_are(monkeypatch, ("::1", "127.0.0.1"))
+
+    for url in (f"http://org.example.com:{server.port}/", f"http://[::1]:{server.port}/"):
+        assert (await pool.send(Request("GET", url))).status == 200
+
+    stats = pool.stats()
+    assert (stats.addresses_tried, stats.addresses_past_first) == (2, 0)
+    assert (stats.connections_ipv4, stats.connections_ipv6) == (0, 2)
+    assert (stats.name_lookups, stats.names_cached) == (1, 0)
+
+
+async def test_a_connection_that_nobody_uses_is_closed_here_and_counted(serve, make_pool):
+    server = await serve()
+    pool = await make_pool(idle_s=0.02)
+
+    await pool.send(server.get())
+    await server.has_no_connection()
+
+    stats = pool.stats()
+    assert (stats.connections_expired, stats.connections_dropped) == (1, 0)
+
+
+async def test_a_connection_that_is_found_too_old_is_not_used_again(serve, pool, monkeypatch):
+    server = await serve()
+    await asyncio.gather(*(pool.send(server.get()) for _ in range(3)))
+    clock_goes_on(monkeypatch, 31.0)
+
+    await pool.send(server.get())
+    await pool.send(server.get())
+
+    stats = pool.stats()
+    assert (stats.connections_expired, stats.connections_dropped) == (3, 0)
+    assert (stats.connections_opened, stats.connections_reused) == (4, 1)
+
+
+@pytest.mark.parametrize("end", ["closes", "resets"])
+async def test_a_connection_that_the_server_ends_while_unused_is_counted(serve, pool, end):
+    gone = asyncio.Event()
+
+    async def handler(connection):
+        await connection.request()
+        await connection.answer()
+        await gone.wait()
+        if end == "resets":
+            connection.reset()
+
+    server = await serve(handler)
+    await pool.send(server.get())
+    gone.set()
+    await server.has_no_connection()
+
+    # The end is in the client's socket by now; a request that comes at once may still find the
+    # connection, so this one does not come before the loop has looked at its sockets.
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await pool.send(server.get())
+
+    stats = pool.stats()
+    assert (stats.connections_expired, stats.connections_dropped) == (0, 1)
+    assert stats.connections_opened == 2
+
+
+async def test_what_ends_under_a_request_or_by_agreement_is_not_called_unused(serve, pool):
+    async def handler(connection):
+        request = await connection.request()
+        if request.target == "/agreed":
+            await connection.answer(headers={"Connection": "close"})
+
+    server = await serve(handler)
+    await pool.send(server.get("/agreed"))
+    with pytest.raises(ConnectionLostError):
+        await pool.send(server.get("/broken"))
+    await pool.aclose()
+    await server.has_no_connection()
+
+    stats = pool.stats()
+    assert (stats.connections_opened, stats.connections_reused) == (2, 0)
+    assert (stats.connections_expired, stats.connections_dropped) == (0, 0)
+
+
+async def test_connections_that_closing_ends_were_neither_too_old_nor_dropped(serve, pool):
+    server = await serve()
+    await asyncio.gather(*(pool.send(server.get()) for _ in range(3)))
+
+    await pool.aclose()
+    await server.has_no_connection()
+
+    stats = pool.stats()
+    assert (stats.connections_expired, stats.connections_dropped) == (0, 0)
+
+
+async def test_the_counts_of_connections_can_be_read_at_a_glance(serve, make_pool):
+    server = await serve()
+    pool = await make_pool(idle_s=0.02)
+    await asyncio.gather(*(pool.send(server.get()) for _ in range(2)))
+    await pool.send(server.get())
+    await server.has_no_connection()
+
+    assert str(pool.stats()).splitlines()[1] == (
+        "connections: 2 IPv4, 0 IPv6, 1 reused, 2 expired, 0 dropped; "
+        "2 addresses tried, 0 past the first; 0 names looked up, 0 cached; "
+        "0 TLS handshakes, 0 resumed"
+    )
+
+
+def clock_goes_on(monkeypatch, seconds):
+    """Let aiohttp's connector, and ours, believe that it is later."""
+    for module in ("aiohttp.connector", "sfconnect.transport._connector"):
+        monkeypatch.setattr(f"{module}.monotonic", lambda: time.monotonic() + seconds)
 
 
 def names_are(monkeypatch, addresses):
     """Let every name stand for these addresses; give the list of names that were asked for."""
     asked = []
+    real = asyncio.get_running_loop().getaddrinfo
 
-    async def getaddrinfo(host, port, **_):
+    async def getaddrinfo(host, port, **options):
+        if host in addresses:  # uvloop asks for those too, when it connects
+            return await real(host, port, **options)
         asked.append(host)
         return [
             (family, socket.SOCK_STREAM, 6, "", (address, port, *more))
@@ -242,10 +438,10 @@ def names_are(monkeypatch, addresses):
 def full_line(host, port):
     """A port whose line of connections is full, so that the next SYN gets no answer."""
     with contextlib.ExitStack() as stack:
-        listener = socket.create_server((host, port), family=socket.AF_INET6, backlog=0)
-        stack.enter_context(listener)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        stack.enter_context(socket.create_server((host, port), family=family, backlog=0))
         for _ in range(4):
-            client = stack.enter_context(socket.socket(socket.AF_INET6))
+            client = stack.enter_context(socket.socket(family))
             client.setblocking(False)
             client.connect_ex((host, port))
         yield
