@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 import aiohttp
 import pytest
 
-from sfconnect_emulator.browsing import Sender
+from sfconnect_emulator.browsing import Browser, Sender
 from sfconnect_emulator.clock import Clock
 from sfconnect_emulator.inprocess import InProcess
 from sfconnect_emulator.probe import Probe
@@ -32,6 +32,18 @@ def org(clock: Clock) -> Iterator[InProcess]:
 @pytest.fixture
 def probe(org: InProcess) -> Probe:
     return Probe(org)
+
+
+@pytest.fixture
+def browser(org: InProcess) -> Browser:
+    return Browser(org.handle)
+
+
+@pytest.fixture
+def self_authorized(org: InProcess) -> InProcess:
+    """An org whose app is let in by its users themselves."""
+    org.control.change_app(org.client_id, {"admin_approval": False})
+    return org
 
 
 @pytest.fixture

@@ -16,11 +16,6 @@ from sfconnect_emulator.inprocess import InProcess
 from sfconnect_emulator.probe import Answer, Probe
 
 
-@pytest.fixture
-def browser(org: InProcess) -> Browser:
-    return Browser(org.handle)
-
-
 async def start(probe: Probe, **changes: str) -> dict[str, Any]:
     form = {"response_type": "device_code", "client_id": probe.org.client_id, **changes}
     answer = await probe.token(None, **form)
