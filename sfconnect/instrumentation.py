@@ -42,7 +42,7 @@ class RequestFinished:
 
 @dataclass(frozen=True, slots=True)
 class RetryScheduled:
-    """An attempt failed and another will follow after ``wait_ms``."""
+    """An attempt failed and another will follow after ``wait_ms``; ``message`` says how."""
 
     name: ClassVar[str] = "retry.scheduled"
     method: str
@@ -52,6 +52,7 @@ class RetryScheduled:
     attempt: int
     wait_ms: float
     request_id: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

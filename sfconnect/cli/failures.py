@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import traceback
+from collections import Counter
 from dataclasses import dataclass
 
 import click
@@ -34,11 +35,15 @@ class Terminated(Exception):  # noqa: N818  # it is no error
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failure as it is shown: a sentence, perhaps with a picture of the place below it."""
+    """A failure as it is shown: a sentence, and perhaps more below it.
+
+    ``history`` tells how often it was tried, and ``picture`` shows a place in the query.
+    """
 
     code: int
     message: str
     picture: str | None = None
+    history: str | None = None
 
 
 def show_failure(error: BaseException, common: Common) -> int:
@@ -51,12 +56,15 @@ def show_failure(error: BaseException, common: Common) -> int:
         print(redact_text(trace), file=sys.stderr, end="")
     if common.log_json:
         line = {"event": "command.failed", "level": "error", "message": failure.message}
+        if failure.history:
+            line["history"] = failure.history
         print(json.dumps({**line, "exit_code": failure.code}), file=sys.stderr)
         return failure.code
     click.secho("Error: ", fg="red", nl=False, err=True)
     click.echo(failure.message, err=True)
-    if failure.picture:
-        click.echo(failure.picture, err=True)
+    for more in (failure.history, failure.picture):
+        if more:
+            click.echo(more, err=True)
     return failure.code
 
 
@@ -70,7 +78,7 @@ def _first(error: BaseException) -> BaseException:
 def failure_of(error: BaseException, soql: str | None = None) -> Failure:
     """Decide what is shown of an error; ``soql`` is the query that it may point into."""
     if isinstance(error, SfConnectError):
-        return Failure(_code(error), sentence(error), _place(error, soql))
+        return Failure(_code(error), sentence(error), _place(error, soql), history_of(error))
     if isinstance(error, SoqlSyntaxError):
         picture = error.excerpt if error.soql.strip() else None
         return Failure(exit_codes.USAGE, one_line(str(error)), picture)
@@ -110,6 +118,20 @@ def sentence(error: SfConnectError) -> str:
     # Hints are our own words, and may show what a key looks like.
     parts = (redact_text(error.message), error.hint, known)
     return _on_one_line(" ".join(filter(None, parts)))
+
+
+def history_of(error: SfConnectError) -> str | None:
+    """Tell how often and for how long it was tried, and why not further; None for one attempt."""
+    attempts, given_up = error.attempts, f"not tried again: {error.gave_up}"
+    if len(attempts) < 2:  # noqa: PLR2004  # one attempt is no history
+        return f"{given_up[0].upper()}{given_up[1:]}." if error.gave_up else None
+    began = attempts[0].at if attempts[0].began is None else attempts[0].began
+    counts = Counter(attempt.reason for attempt in attempts)
+    reasons = ", ".join(
+        one if number == 1 else f"{one} {number} times" for one, number in counts.items()
+    )
+    tried = f"Tried {len(attempts)} times within {attempts[-1].at - began:.1f} s: {reasons}"
+    return one_line(f"{tried}; {given_up}." if error.gave_up else f"{tried}.")
 
 
 def one_line(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from sfconnect.cli.common import Common
-from sfconnect.cli.failures import Interrupted, Terminated
+from sfconnect.cli.failures import Interrupted, Terminated, one_line
 from sfconnect.cli.logs import start_logging
 from sfconnect.instrumentation import Event, EventHook, RetryScheduled, StructlogHook
 
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE_S: Final = 1.0
+_LONG_WAIT_MS: Final = 1000.0
+_TELLING_LEVELS: Final = frozenset({"debug", "info", "warning"})
+"""At these the log itself tells of retries."""
 
 
 def connect(common: Common, *, hooks: Iterable[EventHook] = ()) -> Salesforce:
@@ -95,16 +99,41 @@ def _options(common: Common) -> dict[str, Any]:
 
 def own_hooks(common: Common) -> list[EventHook]:
     """What listens to a connection of a command."""
-    if common.log_level:
+    if common.log_level in _TELLING_LEVELS:
         return [StructlogHook()]
-    return [tell_of_retries] if sys.stderr.isatty() else []
+    return [RetryTeller(each=sys.stderr.isatty(), as_json=bool(common.log_json))]
 
 
-def tell_of_retries(event: Event, /) -> None:
-    """Tell a person on a terminal why nothing seems to happen."""
-    if isinstance(event, RetryScheduled):
-        wait_s = event.wait_ms / 1000
-        click.secho(f"{event.reason}; trying again in {wait_s:.1f} s", dim=True, err=True)
+class RetryTeller:
+    """Say on stderr why nothing seems to happen.
+
+    A person on a terminal is told of each retry. Elsewhere a cause is told once, when the wait
+    for it is long: what reads a pipe, or a log, wants to know of trouble and not to drown in it.
+    """
+
+    def __init__(self, *, each: bool, as_json: bool = False) -> None:
+        self._each = each and not as_json
+        self._as_json = as_json
+        self._told: set[str] = set()
+
+    def __call__(self, event: Event, /) -> None:
+        """Take one event."""
+        if not isinstance(event, RetryScheduled):
+            return
+        is_known = event.reason in self._told
+        if self._each or (event.wait_ms >= _LONG_WAIT_MS and not is_known):
+            self._told.add(event.reason)
+            self._say(event, short=is_known)
+
+    def _say(self, event: RetryScheduled, *, short: bool) -> None:
+        what = event.reason if short or not event.message else one_line(event.message)
+        again = f"trying again in {event.wait_ms / 1000:.1f} s (attempt {event.attempt + 1})"
+        text = f"{what.removesuffix('.')}; {again}"
+        if self._as_json:
+            line = {"event": event.name, "level": "warning", "message": text}
+            print(json.dumps(line), file=sys.stderr)
+        else:
+            click.secho(text, dim=True, err=True)
 
 
 def run_async(common: Common, main: Callable[[], Coroutine[Any, Any, T]]) -> T:

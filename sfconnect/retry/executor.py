@@ -133,6 +133,7 @@ class _Repeats(Generic[T]):
         self._failed: list[FailedAttempt] = [] if deadline is None else deadline.failed
         self._wait_s = 0.0
         self._gave_up: str | None = None
+        self._message = ""
         self._cleared: SfConnectError | None = None
 
     async def carry_on(self, error: SfConnectError) -> T:
@@ -196,7 +197,7 @@ class _Repeats(Generic[T]):
             return False
         if self._policy.max_attempts == 1:
             return False  # which was asked for, and needs no explanation
-        self._wait_s = self._policy.wait_s(len(self._failed), error)
+        self._wait_s, self._message = self._policy.wait_s(len(self._failed), error), error.message
         self._gave_up = self._policy.refusal(len(self._failed), error) or self._too_late()
         if self._gave_up is None and not self._pays_for(error):
             self._gave_up = "the retry budget is used up, since too many calls fail"
@@ -232,6 +233,7 @@ class _Repeats(Generic[T]):
                     attempt=failed.number,
                     wait_ms=self._wait_s * 1000,
                     request_id=failed.request_id,
+                    message=self._message,
                 )
             )
 

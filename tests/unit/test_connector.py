@@ -15,6 +15,7 @@ from sfconnect.errors import (
     OutcomeUnknownError,
     PoolClosed,
     RequestTimeoutError,
+    ThrottledError,
     TooManyRequests,
 )
 from sfconnect.instrumentation import JobAdvanced, LoginRateHigh, RequestFinished, TokenReplaced
@@ -525,3 +526,35 @@ async def test_a_program_may_give_its_own_events_to_the_hooks(connect):
         api.emit(event)
 
     assert seen == [event]
+
+
+@pytest.mark.parametrize(
+    ("surface", "own", "options", "sends"),
+    [
+        (None, None, {}, 3),
+        (None, None, {"retry": RetryPolicy(max_attempts=4)}, 4),
+        ("reports", None, {"retry": RetryPolicy(max_attempts=4)}, 2),
+        ("reports", RetryPolicy(max_attempts=6), {"retry": RetryPolicy(max_attempts=4)}, 6),
+        (None, RetryPolicy(max_attempts=1), {}, 1),
+    ],
+    ids=["setting", "client", "surface", "call before surface", "call before setting"],
+)
+async def test_the_nearest_retry_policy_counts(connect, surface, own, options, sends):
+    sent = 0
+
+    async def busy(request: Request) -> Response:
+        nonlocal sent
+        sent += 1
+        return Response(429, {}, b"")
+
+    clock = FakeClock()
+    by_surface = {"reports": RetryPolicy(max_attempts=2)}
+    async with connect(
+        busy, retry_by_surface=by_surface, max_attempts=3, clock=clock, **options
+    ) as api:
+        call = api.request("GET", "/a", surface=surface)
+        task = asyncio.create_task((call if own is None else call.with_retry(own)).send())
+        await clock.advance(1000)
+
+    assert isinstance(task.exception(), ThrottledError)
+    assert sent == sends

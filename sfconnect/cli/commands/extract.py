@@ -90,6 +90,8 @@ def _end(common: Common, report: ExtractReport) -> int:
     failures = [(one.object, failure_of(one.error)) for one in report.failed if one.error]
     for name, failure in failures:
         click.echo(f"Error: {name}: {failure.message}", err=True)
+        if failure.history:
+            click.echo(failure.history, err=True)
     if not failures:
         return exit_codes.DONE
     return exit_codes.PARTLY if len(failures) < len(report.objects) else failures[0][1].code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -200,18 +201,38 @@ def test_nothing_to_log_in_with_says_how_to(command: Command) -> None:
     assert "Nothing says how to log in." in done.error
 
 
-def test_a_refused_connection_is_one_line(command: Command) -> None:
+def test_a_refused_connection_says_that_it_is_tried_again_and_how_often_it_was(
+    command: Command,
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{unused.getsockname()[1]}"
+        done = command("--login-url", f"http://{place}", "limits", SFCONNECT_MAX_ATTEMPTS="4")
+
+    assert (done.code, done.out) == (1, "")
+    waiting, error, history = done.err.splitlines()
+    what = f"No connection to {place}/services/oauth2/token: Connection refused"
+    assert re.fullmatch(re.escape(what) + r"; trying again in [\d.]+ s \(attempt [34]\)", waiting)
+    assert error.startswith(f"Error: {what}. Check")
+    assert re.fullmatch(
+        r"Tried 4 times within [\d.]+ s: ConnectError 4 times; "
+        r"not tried again: the policy allows 4 attempts\.",
+        history,
+    )
+
+
+def test_an_error_that_is_not_tried_again_is_one_line(command: Command) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        done = command("--login-url", url, "limits")
+        done = command("--login-url", url, "limits", SFCONNECT_MAX_ATTEMPTS="1")
 
-    assert done.code == 1
-    assert "127.0.0.1" in done.error
+    assert done.error.startswith("Error: No connection to 127.0.0.1")
 
 
 def test_a_wrong_host_is_one_line(command: Command) -> None:
-    done = command("--login-url", "https://no-such-org.invalid", "limits")
+    attempts = {"SFCONNECT_MAX_ATTEMPTS": "1"}
+    done = command("--login-url", "https://no-such-org.invalid", "limits", **attempts)
 
     assert done.code == 1
     assert "no-such-org.invalid" in done.error

@@ -91,6 +91,21 @@ def test_what_can_be_read_is_kept_when_another_object_fails(
     assert names(tmp_path / "out") == ["Account.jsonl"]
 
 
+def test_an_object_that_fails_for_good_says_how_often_it_was_tried(
+    here: Command, org: Announcement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SFCONNECT_MAX_ATTEMPTS", "2")
+    action = {"type": "respond", "status": 503}
+    control(org, "faults", [{"match": {"path": "/query"}, "action": action}])
+
+    done = here("extract", "Account", "--to", "out")
+
+    error, history = done.err.splitlines()
+    assert error.startswith("Error: Account: ")
+    assert history.startswith("Tried 2 times within ")
+    assert history.endswith("not tried again: the policy allows 2 attempts.")
+
+
 def test_nothing_done_is_not_partly_done(here: Command, org: Announcement, tmp_path: Path) -> None:
     action = {"type": "respond", "status": 400, "json": [{"errorCode": "X", "message": "no"}]}
     control(org, "faults", [{"match": {"path": "/query"}, "action": action}])

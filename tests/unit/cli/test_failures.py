@@ -15,6 +15,7 @@ from sfconnect.errors import (
     AuthConfigurationError,
     ConfigurationError,
     ConnectError,
+    FailedAttempt,
     HostNotAllowedError,
     IncompleteResultError,
     InvalidCredentialsError,
@@ -136,6 +137,52 @@ def test_a_failure_goes_to_stderr_alone(capsys: pytest.CaptureFixture[str]) -> N
 
     shown = capsys.readouterr()
     assert (code, shown.out, shown.err) == (2, "", "Error: Wrong. Right.\n")
+
+
+def tried(*reasons: str, gave_up: str | None = None, began: float | None = 100.0) -> ThrottledError:
+    error = ThrottledError("Busy.", code="BUSY")
+    error.gave_up = gave_up
+    error.attempts = tuple(
+        FailedAttempt(number, 101.0 + number, reason, 503, began=began)
+        for number, reason in enumerate(reasons, 1)
+    )
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "history"),
+    [
+        (ThrottledError("Busy."), None),
+        (tried("BUSY"), None),
+        (
+            tried("BUSY", gave_up="the server asks to wait longer than 120 s"),
+            "Not tried again: the server asks to wait longer than 120 s.",
+        ),
+        (
+            tried(*["BUSY"] * 5, gave_up="the policy allows 5 attempts"),
+            "Tried 5 times within 6.0 s: BUSY 5 times; not tried again: the policy allows 5 "
+            "attempts.",
+        ),
+        (
+            tried("503", "BUSY", "503", began=None),
+            "Tried 3 times within 2.0 s: 503 2 times, BUSY.",
+        ),
+    ],
+)
+def test_a_second_line_tells_how_often_it_was_tried(
+    error: ThrottledError, history: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_failure(error, Common())
+
+    first, *more = capsys.readouterr().err.splitlines()
+    assert first.startswith("Error: Busy.")
+    assert more == ([] if history is None else [history])
+
+
+def test_with_json_logs_the_history_is_a_member(capsys: pytest.CaptureFixture[str]) -> None:
+    show_failure(tried("BUSY", "BUSY"), Common(log_json=True))
+
+    assert json.loads(capsys.readouterr().err)["history"].startswith("Tried 2 times")
 
 
 def test_the_first_error_of_a_group_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

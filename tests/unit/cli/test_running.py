@@ -10,8 +10,9 @@ import sys
 
 import pytest
 
-from sfconnect.cli.running import tell_of_retries
-from sfconnect.instrumentation import QuotaSeen, RetryScheduled
+from sfconnect.cli.common import Common
+from sfconnect.cli.running import RetryTeller, own_hooks
+from sfconnect.instrumentation import QuotaSeen, RetryScheduled, StructlogHook
 
 TOKEN = "00Dxx0000000001!AQ4AQFz.secret_token_text"
 
@@ -94,11 +95,78 @@ def test_a_result_is_given_back() -> None:
     assert done.stdout == "7\n"
 
 
-def test_a_person_is_told_of_retries(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_of_retries(RetryScheduled("GET", "/x", "rest", "ConnectError", 1, 1234.0))
-    tell_of_retries(QuotaSeen("api-usage", 1, 2))
+def retry(attempt: int, wait_ms: float, reason: str = "ConnectError") -> RetryScheduled:
+    message = f"No connection to 127.0.0.1:9: refused.\n {TOKEN}"
+    return RetryScheduled("GET", "/x", "rest", reason, attempt, wait_ms, message=message)
 
-    assert capsys.readouterr() == ("", "ConnectError; trying again in 1.2 s\n")
+
+def test_a_person_is_told_of_each_retry(capsys: pytest.CaptureFixture[str]) -> None:
+    teller = RetryTeller(each=True)
+
+    for event in (retry(1, 250.0), retry(2, 1234.0), QuotaSeen("api-usage", 1, 2)):
+        teller(event)
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "No connection to 127.0.0.1:9: refused. [redacted]; trying again in 0.2 s (attempt 2)",
+        "ConnectError; trying again in 1.2 s (attempt 3)",
+    ]
+
+
+def test_a_pipe_is_told_once_of_a_cause_that_is_waited_for_long(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    teller = RetryTeller(each=False)
+
+    for event in (retry(1, 250.0), retry(2, 1234.0), retry(3, 2000.0), retry(1, 1500.0, "503")):
+        teller(event)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition("; ")[2] for line in lines] == [
+        "trying again in 1.2 s (attempt 3)",
+        "trying again in 1.5 s (attempt 2)",
+    ]
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_with_json_logs_that_line_is_json_too(
+    capsys: pytest.CaptureFixture[str], each: bool
+) -> None:
+    teller = RetryTeller(each=each, as_json=True)
+
+    for event in (retry(1, 250.0), retry(2, 1234.0)):
+        teller(event)
+
+    assert json.loads(capsys.readouterr().err) == {
+        "event": "retry.scheduled",
+        "level": "warning",
+        "message": "No connection to 127.0.0.1:9: refused. [redacted]; "
+        "trying again in 1.2 s (attempt 3)",
+    }
+
+
+def test_an_event_without_a_message_is_told_by_its_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    RetryTeller(each=True)(RetryScheduled("GET", "/x", "rest", "503", 1, 500.0))
+
+    assert capsys.readouterr().err == "503; trying again in 0.5 s (attempt 2)\n"
+
+
+@pytest.mark.parametrize(
+    ("level", "hook"),
+    [
+        (None, RetryTeller),
+        ("error", RetryTeller),
+        ("warning", StructlogHook),
+        ("debug", StructlogHook),
+    ],
+)
+def test_where_the_log_tells_of_retries_nobody_else_does(level: str | None, hook: type) -> None:
+    (own,) = own_hooks(Common(log_level=level))
+
+    assert type(own) is hook
 
 
 LOG = (

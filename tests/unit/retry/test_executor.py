@@ -37,7 +37,9 @@ async def test_a_retry_that_works_gives_its_answer(executor, clock, events):
     assert await run(executor, clock, GET, ConnectionLostError("Cut."), script) == "answer"
 
     assert script.numbers == [2]
-    assert events == [RetryScheduled("GET", "/rows", "rest", "ConnectionLostError", 1, 1000.0)]
+    assert events == [
+        RetryScheduled("GET", "/rows", "rest", "ConnectionLostError", 1, 1000.0, message="Cut.")
+    ]
     assert executor.retries == {"ConnectionLostError": 1}
 
 
@@ -319,7 +321,7 @@ async def test_each_retry_and_the_end_of_them_are_told_with_their_reasons(clock,
     await final_error(executor, clock, GET, down, ConnectError("b"))
 
     assert events == [
-        RetryScheduled("GET", "/rows", "rest", "ServerError", 1, 1000.0, "r1"),
+        RetryScheduled("GET", "/rows", "rest", "ServerError", 1, 1000.0, "r1", "a"),
         RetryEnded("GET", "/rows", "rest", "ConnectError", 2, "the policy allows 2 attempts"),
     ]
 
