@@ -438,3 +438,31 @@ def test_an_error_is_an_sfconnect_error(server: Server):
 
     with pytest.raises(SfConnectError):
         server.circuit.admit()
+
+
+async def test_each_round_of_probes_is_as_large_as_the_first(
+    clock: FakeClock, events: list[object]
+):
+    server = Server(clock, events, CircuitPolicy(failures=1, open_s=2, probes=2))
+    server.attempt()
+
+    for _ in range(3):  # of probes that get no verdict
+        await clock.advance(2)
+        server.circuit.admit()
+        server.circuit.admit()
+        with pytest.raises(ConnectError):
+            server.circuit.admit()
+
+
+async def test_a_circuit_that_closed_is_opened_by_a_whole_row_again(
+    server: Server, clock: FakeClock
+):
+    server.fail(3)
+    await clock.advance(2)
+    server.attempt(OK)
+
+    server.fail(2)
+    assert server.state == CLOSED
+
+    server.fail(1)
+    assert server.state == OPEN

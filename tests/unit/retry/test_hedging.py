@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 
 import pytest
 
-from sfconnect.errors import ApiError, ConfigurationError, ConnectError, ServerError
+from sfconnect.errors import (
+    ApiError,
+    ConfigurationError,
+    ConnectError,
+    ServerError,
+)
 from sfconnect.instrumentation import Emitter, HedgeSent
 from sfconnect.messages import Replay, Request, Response
 from sfconnect.policy import HedgePolicy
+from sfconnect.retry.deadline import SENT
 from sfconnect.retry.hedging import Hedger, may_be_hedged
 from sfconnect.testing import FakeClock
 
@@ -281,3 +288,79 @@ def test_a_policy_that_makes_no_sense_is_refused(options, place):
         HedgePolicy(**options)
 
     assert caught.value.hint
+
+
+async def late_after_ms(hedger, clock, events, policy) -> float:
+    """Let one answer be late, and tell after how long it was asked for again."""
+    attempts = Attempts(clock, (9, answer("late")), (0.0, answer("second")))
+    await send(hedger, clock, attempts, policy)
+    ms: float = events[-1].after_ms
+    return ms
+
+
+async def test_the_whole_of_the_answers_is_as_late_as_the_slowest_of_them(hedger, clock, events):
+    policy = HedgePolicy(percentile=1.0, share=1.0)
+    for tenths in range(20):
+        await hedger_answers(hedger, clock, policy, tenths / 10)
+
+    assert await late_after_ms(hedger, clock, events, policy) == pytest.approx(1900)
+
+
+async def test_a_percentile_is_taken_anew_after_twenty_answers_and_not_before(
+    hedger, clock, events
+):
+    quick, slow = HedgePolicy(percentile=0.9, share=0.0), HedgePolicy(percentile=0.9, share=1.0)
+    for _ in range(20):
+        await hedger_answers(hedger, clock, quick, 0.1)
+
+    found = []
+    for _ in range(2):
+        for _ in range(19):
+            await hedger_answers(hedger, clock, quick, 2.0)
+        found.append(await late_after_ms(hedger, clock, events, slow))
+
+    # The race itself is the twentieth; it ends when the second request is answered.
+    assert found == [pytest.approx(100), pytest.approx(2000)]
+
+
+async def test_an_error_of_the_slower_request_as_it_is_ended_is_nobodys_news(hedger, clock):
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    begun = 0
+
+    async def attempt() -> Response:
+        nonlocal begun
+        begun += 1
+        if begun == 2:
+            return answer("second")
+        try:
+            await clock.sleep(50)
+        except asyncio.CancelledError:
+            raise ConnectError("Shut while it was read.") from None
+        return answer("first")
+
+    task = asyncio.create_task(hedger.send(ALWAYS, GET, attempt, lambda: True))
+    await clock.advance(2)
+    outcome = await task
+    del task
+    gc.collect()
+
+    assert (outcome, begun, told) == (answer("second"), 2, [])
+
+
+async def test_who_ends_a_race_is_told_that_a_request_was_out(hedger, clock):
+    attempts = Attempts(clock, (50, answer("a")), (50, answer("b")))
+    notes: list[str] = []
+
+    async def race() -> None:
+        try:
+            await hedger.send(ALWAYS, GET, attempts, lambda: True)
+        except asyncio.CancelledError as cancelled:
+            notes.extend(cancelled.__notes__)
+
+    task = asyncio.create_task(race())
+    await clock.advance(2)
+    task.cancel()
+    await task
+
+    assert notes == [SENT]
