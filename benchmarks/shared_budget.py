@@ -26,6 +26,7 @@ from sfconnect import Secret
 from sfconnect.limits import FixedLimiter, Limiter, LimiterContext
 from sfconnect_limits_redis import RedisLimiter
 from sfconnect_limits_redis.book import NEW, Book, Need, Terms, holder_name
+from sfconnect_limits_redis.server import Server
 
 BUDGET = 25
 PROCESSES = 4
@@ -82,7 +83,7 @@ async def pair_ns(limiter: Limiter) -> float:
 async def questions_us(url: str) -> list[float]:
     """Round trips of the script, with the books of four processes."""
     terms, needs = Terms(BUDGET, {}, 10.0), {"*": Need(5, 25)}
-    books = [Book(Secret(url), "q", holder_name(), timeout_s=5) for _ in range(PROCESSES)]
+    books = [Book(Server(Secret(url), timeout_s=5), "q", holder_name()) for _ in range(PROCESSES)]
     for book in books:
         await book.ask(terms, needs, book=NEW)
     took = []

@@ -15,7 +15,7 @@ from sfconnect.limits.lanes import Lane, LaneStats
 from sfconnect.limits.long_calls import LONG_LIMIT
 from sfconnect.limits.named import Adaptive
 from sfconnect.limits.quota import NotesQuota, Quota, QuotaShare, ShareStats, read_limits
-from sfconnect.limits.rate import PacedLimiter, Pacer
+from sfconnect.limits.rate import PacedLimiter, Pacer, PacesCalls
 from sfconnect.limits.shared import LimiterContext, OpenLimiter, SharedLimiter
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "OpenLimiter",
     "PacedLimiter",
     "Pacer",
+    "PacesCalls",
     "Quota",
     "QuotaGuard",
     "QuotaShare",

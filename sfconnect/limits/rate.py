@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from sfconnect._slots import Slots
 from sfconnect.clock import SYSTEM_CLOCK, Clock
@@ -14,6 +14,23 @@ if TYPE_CHECKING:
 
 _CATCH_UP_S: Final = 0.01
 """Timers are late by milliseconds; so much of what was missed may follow at once."""
+
+
+class PacesCalls(Protocol):
+    """Says when calls may go; :class:`Pacer` does, and plugins may in other ways."""
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for their time."""
+        ...
+
+    def try_pass(self) -> bool:
+        """Pass if it is time and nobody waits."""
+        ...
+
+    async def wait(self) -> None:
+        """Pass when it is time; cancelling uses up nothing."""
+        ...
 
 
 class Pacer:
@@ -69,7 +86,7 @@ class PacedLimiter:
 
     __slots__ = ("_inner", "_pacer")
 
-    def __init__(self, inner: Limiter, pacer: Pacer) -> None:
+    def __init__(self, inner: Limiter, pacer: PacesCalls) -> None:
         self._inner = inner
         self._pacer = pacer
 

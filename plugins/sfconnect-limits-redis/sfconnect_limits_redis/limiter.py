@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
 from sfconnect import Secret
 from sfconnect.auth import coerce_secrets, option
 from sfconnect.errors import ConfigurationError
-from sfconnect_limits_redis.book import Book, Terms, holder_name
+from sfconnect_limits_redis.book import Book, Terms, book_name, holder_name
 from sfconnect_limits_redis.lanes import read_lanes
+from sfconnect_limits_redis.pace import PacedSlots, SharedPace
+from sfconnect_limits_redis.server import Server
 from sfconnect_limits_redis.slots import SharedSlots
+from sfconnect_limits_redis.times import Schedule
 
 if TYPE_CHECKING:
     from sfconnect.limits import LimiterContext
@@ -37,6 +41,9 @@ class RedisLimiter:
         example="redis://localhost:6379/0",
     )
     redis_budget: int = option(help="Calls in flight of all processes together.", example="25")
+    redis_max_per_second: float | None = option(
+        default=None, help="Calls sent in a second by all processes together, evenly spaced."
+    )
     redis_lanes: tuple[str, ...] = option(
         default=(),
         help="Slots kept for a lane (interactive>=2), and most that it may have (bulk<=5).",
@@ -63,6 +70,9 @@ class RedisLimiter:
         coerce_secrets(self)
         if self.redis_budget < 1:
             raise ConfigurationError(f"redis_budget must be at least 1, not {self.redis_budget}.")
+        rate = self.redis_max_per_second
+        if rate is not None and not 0 < rate < inf:
+            raise ConfigurationError(f"redis_max_per_second must be above 0, not {rate}.")
         if not self.redis_timeout_s > 0:
             message = f"redis_timeout_s must be above 0, not {self.redis_timeout_s}."
             raise ConfigurationError(message)
@@ -75,29 +85,36 @@ class RedisLimiter:
             raise ConfigurationError(message, hint='Calls stop with redis_on_outage = "fail".')
         read_lanes(self.redis_lanes, self.redis_budget)
 
-    async def open(self, context: LimiterContext) -> SharedSlots:
+    async def open(self, context: LimiterContext) -> SharedSlots | PacedSlots:
         """Take part in the limit.
 
         Raises:
             ConfigurationError: The address or its password is wrong, or the server is none that
                 can keep a limit. One that is only away is no error here.
         """
-        lanes = read_lanes(self.redis_lanes, self.redis_budget)
-        terms = Terms(self.redis_budget, lanes, self.redis_lease_s)
-        scope = self.redis_limit_name or context.scope
         given = self.redis_url
         url = given if isinstance(given, Secret) else Secret(given)
-        opened = SharedSlots(
-            Book(url, scope, holder_name(), timeout_s=self.redis_timeout_s),
-            terms,
+        server = Server(url, timeout_s=self.redis_timeout_s)
+        scope = self.redis_limit_name or context.scope
+        slots = self._slots(Book(server, scope, holder_name()), context)
+        try:
+            await slots.open()
+        except BaseException:
+            await slots.aclose()
+            raise
+        rate = self.redis_max_per_second
+        if rate is None:
+            return slots
+        schedule = Schedule(server, book_name(scope), rate)
+        return PacedSlots(slots, SharedPace(schedule, slots, rate, timeout_s=self.redis_timeout_s))
+
+    def _slots(self, book: Book, context: LimiterContext) -> SharedSlots:
+        lanes = read_lanes(self.redis_lanes, self.redis_budget)
+        return SharedSlots(
+            book,
+            Terms(self.redis_budget, lanes, self.redis_lease_s),
             context,
             timeout_s=self.redis_timeout_s,
             on_outage=self.redis_on_outage,
             outage_limit=self.redis_outage_limit,
         )
-        try:
-            await opened.open()
-        except BaseException:
-            await opened.aclose()
-            raise
-        return opened

@@ -15,9 +15,10 @@ from sfconnect.errors import (
     TooManyRequests,
 )
 from sfconnect.limits import FixedLimiter, LaneStats
-from sfconnect_limits_redis.book import NEW, UnreachableError
+from sfconnect_limits_redis.book import NEW
 from sfconnect_limits_redis.holding import Holding, Share
 from sfconnect_limits_redis.lanes import OTHERS, lanes_of_surfaces, local_caps
+from sfconnect_limits_redis.server import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,8 @@ class SharedSlots:
         self._failures = 0
         self._is_in_book = False
         self._trouble = "TimeoutError"
-        self._refusal: Callable[[], PoolError] | None = None
+        self.refusal: Callable[[], PoolError] | None = None
+        """Makes the error for calls that wait or come, where they are not to go on."""
         self.problem: str | None = None
         """Why the limit is not shared at the moment; None while it is."""
 
@@ -91,6 +93,17 @@ class SharedSlots:
     def waiting(self) -> int:
         """Calls of this process in line now."""
         return self._holding.waiting
+
+    @property
+    def goes_on_alone(self) -> bool:
+        """Whether calls go on while the server is away."""
+        return self._on_outage == "local"
+
+    @property
+    def among(self) -> int:
+        """By how many processes the limit is divided while they cannot be asked."""
+        # Who has never seen the book knows of no others, and might be one of many.
+        return self._holding.holders or self._terms.budget
 
     @property
     def lane_stats(self) -> dict[str, LaneStats]:
@@ -135,8 +148,8 @@ class SharedSlots:
             PoolTimeout: No slot came free in time.
             PoolError: Redis is away, and calls are not to go on without it.
         """
-        if self._refusal is not None:
-            raise self._refusal()
+        if self.refusal is not None:
+            raise self.refusal()
         share = self._shares.get(lane) or self._others
         if self._holding.calls_for_more(share, coming=1):
             self._need.set()  # the task sees it once this call stands in line
@@ -189,7 +202,7 @@ class SharedSlots:
         loop = asyncio.get_running_loop()
         self._lapse = loop.call_at(self._holding.lapses_at, self._lapsed)
         if self.problem is not None:
-            self.problem = self._refusal = None
+            self.problem = self.refusal = None
             self._context.tell_lost(_NAME, self.granted, None)
 
     async def _after_failure(self, error: UnreachableError | ConfigurationError) -> None:
@@ -215,7 +228,7 @@ class SharedSlots:
         """Redis is away, and the lease has lapsed: go on alone, or stop."""
         self.problem = self._trouble
         if self._on_outage == "fail":
-            self._refusal = self._refused
+            self.refusal = self._refused
             self._holding.go_alone({})
             self._holding.dismiss(self._refused)
         else:
@@ -223,11 +236,8 @@ class SharedSlots:
         self._context.tell_lost(_NAME, self.granted, self.problem)
 
     def _caps(self) -> dict[str, int]:
-        # Who has never seen the book knows of no others, and might be one of many.
-        holders = self._holding.holders or self._terms.budget
-        return local_caps(
-            self._terms.budget, self._terms.lanes, holders=holders, limit=self._outage_limit
-        )
+        terms, limit = self._terms, self._outage_limit
+        return local_caps(terms.budget, terms.lanes, holders=self.among, limit=limit)
 
     def _refused(self) -> PoolError:
         message = f"The limit that others share cannot be asked: {self.problem} at Redis."
@@ -257,9 +267,9 @@ class SharedSlots:
         It ends within three time-outs, whatever the server does. Calls that are in flight still
         count until the lease ends. Where it is cancelled, doing it again does the rest.
         """
-        self._refusal = _closed
+        self.refusal = closed
         self._holding.go_alone({})
-        self._holding.dismiss(_closed)
+        self._holding.dismiss(closed)
         if self._lapse is not None:
             self._lapse.cancel()
         try:
@@ -296,5 +306,6 @@ def _reason(error: UnreachableError | ConfigurationError) -> str:
     return error.reason if isinstance(error, UnreachableError) else type(error).__name__
 
 
-def _closed() -> PoolClosed:
+def closed() -> PoolClosed:
+    """What calls get that wait while it closes, or come later."""
     return PoolClosed("The limiter is closed.")

@@ -25,11 +25,11 @@ from sfconnect_limits_redis.book import (
     Grant,
     Need,
     Terms,
-    UnreachableError,
     book_name,
     holder_name,
     question,
 )
+from sfconnect_limits_redis.server import Server, UnreachableError
 
 ALL = "*"
 NAME = book_name("test")
@@ -39,7 +39,7 @@ class Holder:
     """A process as the book sees it; it does as it is told, at once."""
 
     def __init__(self, url: str, name: str, terms: Terms, scope: str = "test") -> None:
-        self.book = Book(Secret(url), scope, name, timeout_s=5)
+        self.book = Book(Server(Secret(url), timeout_s=5), scope, name)
         self.terms = terms
         self.held: dict[str, int] = {}
         self.began = NEW
@@ -396,7 +396,7 @@ async def test_the_book_can_be_read_by_people(holder: Make, redis: Any) -> None:
 
 
 async def ask_once(url: str, *, timeout_s: float = 2) -> None:
-    book = Book(Secret(url), "test", "a", timeout_s=timeout_s)
+    book = Book(Server(Secret(url), timeout_s=timeout_s), "test", "a")
     try:
         await book.ask(Terms(5, {}, 10), {ALL: Need(0, 1)}, book=NEW)
     finally:

@@ -16,6 +16,7 @@ from sfconnect.errors import PoolClosed
 from sfconnect.limits import LimiterContext
 from sfconnect_limits_redis import RedisLimiter
 from sfconnect_limits_redis.book import book_name
+from sfconnect_limits_redis.pace import PacedSlots
 from sfconnect_limits_redis.slots import SharedSlots
 
 BUDGET = 3
@@ -156,7 +157,17 @@ async def relay(url: str) -> AsyncIterator[Relay]:
 
 async def opened(url: str, **options: Any) -> SharedSlots:
     given = {"redis_timeout_s": 2.0, "redis_lease_s": 30.0, **options}
-    return await RedisLimiter(url, BUDGET, **given).open(LimiterContext("test"))
+    limiter = await RedisLimiter(url, BUDGET, **given).open(LimiterContext("test"))
+    assert isinstance(limiter, SharedSlots)
+    return limiter
+
+
+async def opened_with_rate(url: str, rate: float, **options: Any) -> PacedSlots:
+    given = {"redis_timeout_s": 2.0, "redis_lease_s": 30.0, **options}
+    limiter = RedisLimiter(url, BUDGET, redis_max_per_second=rate, **given)
+    paced = await limiter.open(LimiterContext("test"))
+    assert isinstance(paced, PacedSlots)
+    return paced
 
 
 async def until(true: Callable[[], Any]) -> None:
@@ -293,6 +304,63 @@ async def test_acquiring_while_the_server_says_nothing(
     await nothing_left()
 
 
+# A time to go
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_acquiring_a_time_that_is_to_be_asked_for(
+    relay: Relay, when: str, silent: bool
+) -> None:
+    """Each has a slot, and waits for its time; no slot is lost, and no time for long."""
+    relay.silent = silent
+    limiter = await opened_with_rate(relay.url, 200.0, redis_timeout_s=0.3)
+    slots = limiter.inner
+    assert isinstance(slots, SharedSlots)
+
+    async def work() -> None:
+        others.append(asyncio.create_task(limiter.acquire("rest")))
+        await limiter.acquire("rest")
+        limiter.release("rest", 0.1, None)
+
+    async def check() -> None:
+        while others:
+            await others.pop()
+            limiter.release("rest", 0.1, None)
+        assert (slots.in_flight, slots.waiting, limiter.paced) == (0, 0, 0)
+
+    others: list[asyncio.Task[None]] = []
+    points = await sweep(work, check, when)
+    await check()
+    await limiter.aclose()
+
+    assert points >= 1
+    assert tasks_of_ours() == []
+    await until(lambda: relay.connected == 0)
+
+
+async def test_a_time_that_a_call_was_given_as_it_was_cancelled_is_not_used_later(
+    url: str,
+) -> None:
+    limiter = await opened_with_rate(url, 2.0)
+    await limiter.acquire("rest")
+    limiter.release("rest", 0.1, None)  # its slot is there, so that the time alone is waited for
+    late = Struck(limiter.acquire("rest"), 1, LATE)
+
+    async def one() -> None:
+        await late
+
+    task = asyncio.create_task(one())
+    await asyncio.wait({task})
+    cancelled_at = time.monotonic()
+    await asyncio.sleep(0.2)
+
+    await limiter.acquire("rest")
+
+    assert task.cancelled()
+    assert time.monotonic() - cancelled_at > 0.4
+    await limiter.aclose()
+
+
 # What goes on beside the calls
 
 
@@ -305,7 +373,7 @@ class Tasks:
 
     def __call__(self, loop: Any, work: Any, **options: Any) -> asyncio.Task[Any]:
         # Python 3.11 names a task only after it was made.
-        if work.__qualname__ == f"SharedSlots.{self._name}":
+        if work.__qualname__ == self._name:
             run = Struck(work, *self._struck)
 
             async def one() -> None:
@@ -315,7 +383,7 @@ class Tasks:
         return asyncio.Task(work, loop=loop, **options)
 
 
-async def busy(limiter: SharedSlots) -> None:
+async def busy(limiter: PacedSlots) -> None:
     """Have the book asked for more, given some back, and woken."""
     await asyncio.gather(*(limiter.acquire("rest") for _ in range(BUDGET)))
     await asyncio.sleep(0)
@@ -329,7 +397,10 @@ async def slots_in_book(redis: Any) -> int:
     return sum(held for row in rows for held, _ in row["lanes"].values())
 
 
-@pytest.mark.parametrize(("task", "least"), [("_keep", 6), ("_listen", 3)])
+@pytest.mark.parametrize(
+    ("task", "least"),
+    [("SharedSlots._keep", 6), ("SharedSlots._listen", 3), ("SharedPace._keep", 3)],
+)
 async def test_closing_at_each_point_of_what_goes_on(
     relay: Relay, redis: Any, when: str, task: str, least: int
 ) -> None:
@@ -338,13 +409,15 @@ async def test_closing_at_each_point_of_what_goes_on(
     for at in range(1, 100):
         strike = asyncio.Event()
         loop.set_task_factory(Tasks(task, at, when, strike.set))
-        limiter = await opened(relay.url)
+        limiter = await opened_with_rate(relay.url, 1000.0)
+        slots = limiter.inner
+        assert isinstance(slots, SharedSlots)
         calls = asyncio.create_task(busy(limiter))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.4):
                 await strike.wait()
         loop.set_task_factory(None)
-        in_flight = limiter.in_flight
+        in_flight = slots.in_flight
 
         async with asyncio.timeout(3):
             await limiter.aclose()
@@ -354,7 +427,7 @@ async def test_closing_at_each_point_of_what_goes_on(
         assert tasks_of_ours() == []
         await until(lambda: relay.connected == 0)
         assert await slots_in_book(redis) <= in_flight  # of calls that nobody can call back
-        await redis.delete(NAME)
+        await redis.delete(NAME, f"{NAME}:rate")
         if not strike.is_set():
             assert at >= least
             return
@@ -362,6 +435,45 @@ async def test_closing_at_each_point_of_what_goes_on(
 
 
 # Closing
+
+
+async def test_closing_one_with_a_rate(relay: Relay, nothing_left: Check, when: str) -> None:
+    limiter: PacedSlots
+
+    async def begin() -> None:
+        nonlocal limiter
+        limiter = await opened_with_rate(relay.url, 1000.0)
+        await limiter.acquire("rest")
+        limiter.release("rest", 0.1, None)
+
+    async def work() -> None:
+        await limiter.aclose()
+
+    async def check() -> None:
+        await limiter.aclose()
+        await nothing_left()
+        await begin()
+
+    await begin()
+    points = await sweep(work, check, when)
+
+    assert points >= 3
+    await nothing_left()
+
+
+async def test_opening_one_with_a_rate(relay: Relay, nothing_left: Check, when: str) -> None:
+    made: list[PacedSlots] = []
+
+    async def work() -> None:
+        made.append(await opened_with_rate(relay.url, 1000.0))
+
+    async def check() -> None:
+        while made:
+            await made.pop().aclose()
+        await nothing_left()
+
+    await sweep(work, check, when)
+    await check()
 
 
 async def test_closing(relay: Relay, nothing_left: Check, when: str) -> None:

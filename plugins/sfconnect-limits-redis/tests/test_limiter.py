@@ -25,6 +25,7 @@ from sfconnect.errors import (
 from sfconnect.limits import LaneStats, LimiterContext
 from sfconnect_limits_redis import RedisLimiter
 from sfconnect_limits_redis.book import Book, Terms, book_name, holder_name
+from sfconnect_limits_redis.server import Server
 from sfconnect_limits_redis.slots import SharedSlots
 
 BUDGET = 6
@@ -34,7 +35,9 @@ CONTEXT = LimiterContext("test")
 
 async def opened(url: str, budget: int = BUDGET, **options: Any) -> SharedSlots:
     context = options.pop("context", CONTEXT)
-    return await RedisLimiter(url, budget, **options).open(context)
+    limiter = await RedisLimiter(url, budget, **options).open(context)
+    assert isinstance(limiter, SharedSlots)
+    return limiter
 
 
 async def take(limiter: SharedSlots, count: int, lane: str = "rest") -> None:
@@ -145,7 +148,7 @@ async def test_a_greedy_one_makes_room_for_a_newcomer_as_its_calls_end(url: str)
 async def patient(url: str, budget: int) -> SharedSlots:
     """One that would ask by itself in minutes only, so that what happens sooner has a cause."""
     terms = Terms(budget, {}, lease_s=3000.0, turn_s=3000.0)
-    book = Book(Secret(url), "test", holder_name(), timeout_s=5)
+    book = Book(Server(Secret(url), timeout_s=5), "test", holder_name())
     made = SharedSlots(book, terms, CONTEXT, timeout_s=5, on_outage="local", outage_limit=None)
     await made.open()
     return made

@@ -7,11 +7,14 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sfconnect_limits_redis.times import LASTS_S, TURN_S
 
 BUDGET = 10
 LEASE_S = 2.0
@@ -35,6 +38,9 @@ class Worker:
         assert self._process.returncode == 0
         found: dict[str, Any] = json.loads(said)
         return found
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
 
     async def kill(self) -> None:
         if self._process.returncode is None:
@@ -207,3 +213,73 @@ async def test_without_a_server_calls_fail_where_they_are_told_to(
     assert set(report["outcomes"]) == {"done", "PoolError"}
     assert sum(report["outcomes"].values()) == 5000
     assert report["lost"] == ["ConnectionError"]
+
+
+# A rate
+
+RATE = 80.0
+MOST = RATE * (1 + LASTS_S) + 1
+"""In any second: the rate, and what may be as late as a time lasts."""
+
+
+async def test_four_processes_keep_to_one_rate_and_share_it(
+    api: Any, employ: Employ, url: str
+) -> None:
+    workers = [await employ(name, url, 100, redis_max_per_second=RATE) for name in "abcd"]
+
+    reports = [await worker.report() for worker in workers]
+
+    assert [report["outcomes"] for report in reports] == [{"done": 100}] * 4
+    assert api.most_in_a_second <= MOST
+    first = {name: api.callers.index(name) for name in "abcd"}
+    last = {name: len(api.callers) - api.callers[::-1].index(name) for name in "abcd"}
+    together = slice(max(first.values()), min(last.values()))
+    counts = [api.callers[together].count(name) for name in "abcd"]
+    if sum(counts) > 150:
+        took = api.times[together][-1] - api.times[together][0]
+        assert sum(counts) > 0.8 * RATE * took  # nothing of it is lost
+        assert max(counts) < 2 * min(counts)
+
+
+async def test_a_process_that_is_killed_or_frozen_leaves_its_part_of_the_rate_to_the_others(
+    api: Any, employ: Employ, url: str
+) -> None:
+    options: dict[str, Any] = {"redis_max_per_second": RATE, "redis_budget": 60}
+    doomed, frozen, free = [await employ(name, url, 2000, **options) for name in ("x", "y", "z")]
+    for name in ("x", "y", "z"):
+        await api.until_served(20, name)
+
+    await doomed.kill()
+    frozen.signal(signal.SIGSTOP)
+    await asyncio.sleep(0.5)
+    began, calls = time.time(), len(api.times)
+    await asyncio.sleep(1.5)
+    alone = len(api.times) - calls
+    rate_alone = alone / (time.time() - began)
+    frozen.signal(signal.SIGCONT)
+    await api.until_served(api.shares["y"] + 30, "y")
+
+    assert rate_alone > 0.8 * RATE
+    assert api.most_in_a_second <= MOST
+    for worker in (frozen, free):
+        await worker.kill()
+
+
+async def test_a_server_that_forgets_gives_no_time_twice(
+    api: Any, employ: Employ, url: str, redis: Any
+) -> None:
+    options: dict[str, Any] = {"redis_max_per_second": RATE, "redis_budget": 60}
+    workers = [await employ(name, url, 2000, **options) for name in "abc"]
+    for name in "abc":
+        await api.until_served(20, name)
+
+    for _ in range(5):
+        await asyncio.sleep(0.4)
+        async for key in redis.scan_iter("sfconnect:limit:*:rate"):
+            await redis.delete(key)
+    await asyncio.sleep(1.0)
+
+    # What each has in hand counts for itself at once, for the others once it has asked.
+    assert api.most_in_a_second <= MOST + 5 * RATE * TURN_S / 2
+    for worker in workers:
+        await worker.kill()
