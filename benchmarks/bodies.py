@@ -22,8 +22,11 @@ from benchmarks.certificates import certificate
 from benchmarks.clients import bare, ours
 from benchmarks.static_server import static_server
 from sfconnect.messages import Request
+from sfconnect.speed import new_event_loop
 from sfconnect.transport import ConnectionPool, Tls
 
+OURS = "new_event_loop"
+"""uvloop as :mod:`sfconnect.speed` gives it."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -49,7 +52,7 @@ STREAMS = tuple(
     Case("csv", "sfconnect", loop=loop, tls=tls, piece=piece)
     for tls in (False, True)
     for piece in (2**16, 2**18)
-    for loop in ("asyncio", "uvloop")
+    for loop in ("asyncio", "uvloop", OURS)
 )
 
 
@@ -106,11 +109,13 @@ async def _stream(pool: ConnectionPool, request: Request, piece: int) -> None:
 def _main(task: dict[str, Any]) -> None:
     if task["library"] == "zlib":
         sys.modules["isal"] = None  # type: ignore[assignment]  # as if it were not installed
-    factory = None
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if task["loop"] == "uvloop":
         import uvloop
 
         factory = uvloop.new_event_loop
+    elif task["loop"] == OURS:
+        factory = new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         print(runner.run(_work(task)))
 
