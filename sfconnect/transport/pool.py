@@ -46,6 +46,8 @@ _THROTTLING = frozenset({429, 503})
 _LOGIN = "auth"
 """The surface of requests that log in."""
 _SCHEME_END = len("https://")
+_DEFAULT_PORTS = (":443", ":80")
+"""Of https and of http."""
 # ValueError: what aiohttp raises for a request that it will not put on the wire.
 _FAILURES = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 
@@ -100,7 +102,8 @@ class PoolStats:
         requests_wait_ms: Time that they waited, in all.
         requests_errors: Requests that ended without an answer.
         requests_refused: Requests refused because the line was full or the wait too long.
-        hosts: The same for each host, by scheme, host and port.
+        hosts: The same for each host, by scheme, host and port, which is left out where it is
+            that of the scheme.
     """
 
     connections_max: int
@@ -484,10 +487,14 @@ class _Host:
 
 
 def _origin(request: Request) -> str:
-    """Scheme, host and port, as they stand in the URL."""
+    """Scheme, host and port; the port is left out where it goes without saying."""
     url = request.path
     end = url.find("/", _SCHEME_END)
-    return url if end < 0 else url[:end]
+    origin = url if end < 0 else url[:end]
+    if origin.endswith(_DEFAULT_PORTS):
+        port = _DEFAULT_PORTS[origin.startswith("http://")]
+        return origin.removesuffix(port)
+    return origin
 
 
 def _checked(max_connections: int) -> int:

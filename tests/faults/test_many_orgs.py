@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from aiohttp import web
 
-from sfconnect.errors import ConnectError
+from sfconnect.errors import ConnectError, SfConnectError
 from sfconnect.messages import Request
 from sfconnect.transport import ConnectionPool
 
@@ -132,3 +133,20 @@ async def test_every_host_has_its_counters(orgs):
     )
     assert all(host.requests_in_flight == 0 for host in stats.hosts.values())
     assert f"{stormy.url}: 0 in flight, 0 waiting; 3 requests, 1 connections" in str(stats)
+
+
+async def test_a_port_that_goes_without_saying_makes_no_other_host():
+    """Nothing has to listen there: a request counts for its host as it begins."""
+    urls = [
+        "https://127.0.0.1/a",
+        "https://127.0.0.1:443/b",
+        "https://127.0.0.1:443",
+        "http://127.0.0.1:80/",
+    ]
+    async with ConnectionPool(proxies_from_environment=False) as pool:
+        for url in (*urls, "http://127.0.0.1/", "http://127.0.0.1:443/"):
+            with suppress(SfConnectError):
+                await pool.send(Request("GET", url))
+        hosts = {url: host.requests_num for url, host in pool.stats().hosts.items()}
+
+    assert hosts == {"https://127.0.0.1": 3, "http://127.0.0.1": 2, "http://127.0.0.1:443": 1}
