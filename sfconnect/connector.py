@@ -33,6 +33,7 @@ from sfconnect.limits import (
     SharedLimiter,
     calls_of_share,
     has_use_for,
+    login_lane,
 )
 from sfconnect.messages import Replay, Request, Response, Timeout, json_request
 from sfconnect.policy import CircuitPolicy
@@ -266,9 +267,10 @@ class Connector:
     ) -> None:
         settings = resolved.settings
         self._opened_limiter = limiter
+        logins = login_lane(limiter, settings.wait_s)
         self._manager = CredentialManager(
             resolved.strategy,
-            send=transport.send,
+            send=logins.carrying(transport.send),
             store=resolved.store if self._store is None else self._store,
             clock=self._clock,
             emitter=self._emitter,
@@ -284,6 +286,7 @@ class Connector:
             transport,
             limiter=limiter,
             allocations=self._allocations(service, resolved),
+            logins=logins,
             retry=self._retry or RetryPolicy(max_attempts=settings.max_attempts),
             retry_by_surface=self._retry_by_surface,
             reconcile=self._reconcile,
@@ -527,7 +530,8 @@ def tls_of(settings: Settings) -> Tls | None:
 def _pool(settings: Settings) -> ConnectionPool:
     timeout = Timeout(settings.connect_timeout_s, settings.read_timeout_s, settings.total_timeout_s)
     return ConnectionPool(
-        max_connections=settings.max_connections,
+        # The limiter holds calls to max_connections; a login waits for none of them to end.
+        max_connections=settings.max_connections + 1,
         max_waiting=settings.max_waiting,
         wait_s=settings.wait_s,
         idle_s=settings.idle_s,

@@ -14,6 +14,7 @@ from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
 from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
 from sfconnect.limits import Allocations, FixedLimiter, HeedsLongCalls, Limiter, NotesQuota
+from sfconnect.limits.logins import LoginLane, login_lane
 from sfconnect.messages import Request, Response, request_id
 from sfconnect.outgoing import absolute_url, check_headers, redirect_target
 from sfconnect.refusals import SPENT_BODY_HINT, Refusals
@@ -69,6 +70,7 @@ class Session:
         *,
         limiter: Limiter | None = None,
         allocations: Allocations | None = None,
+        logins: LoginLane | None = None,
         retry: RetryPolicy | None = None,
         retry_by_surface: Mapping[str, RetryPolicy] | None = None,
         budget: RetryBudget | None = None,
@@ -89,6 +91,7 @@ class Session:
         self._signing = strategy if isinstance(strategy, SupportsSigning) else None
         self._transport = transport
         self._limiter = limiter or FixedLimiter(100)
+        self._logins = logins or login_lane(self._limiter)
         noting: object = self._limiter
         heeds = isinstance(noting, NotesQuota) and noting.heeds_quota
         self._heeds_quota = cast("NotesQuota", noting) if heeds else None
@@ -527,7 +530,7 @@ class Session:
             shares={} if own is None else own.stats(),
             retry_tokens=self._budget.tokens,
             retry_capacity=self._budget.capacity,
-            **of_limiter(self._limiter),
+            **of_limiter(self._limiter, self._logins),
         )
 
     async def drain(self, within_s: float | None = None) -> bool:

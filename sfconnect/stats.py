@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sfconnect.limits import innermost, told_by
+from sfconnect.limits.logins import LOGIN
 from sfconnect.messages import PIECE_BYTES, Response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from sfconnect.limits import LaneStats, Quota, ShareStats
+    from sfconnect.limits import LaneStats, LoginLane, Quota, ShareStats
     from sfconnect.messages import StreamedResponse
     from sfconnect.retry.circuit import CircuitStats
 
@@ -34,7 +35,7 @@ class SessionStats:
         waiting: Calls that stand in its line.
         hedges: Reads that were asked for twice because they were late.
         hedges_won: Those of them whose second answer came first.
-        lanes: How full each lane of the limiter is; none where it has no lanes.
+        lanes: How full each lane of the limiter is, and that of logins, which is always there.
         share: How much of the share of a quota is used, and whether that stops calls; None where
             nothing is bounded and the API has not said that the quota is used up.
         shares: The same of quotas that only some calls use up, by the quota.
@@ -104,14 +105,14 @@ class SessionStats:
             yield "hedges", f"{self.hedges:,}, of which {self.hedges_won:,} answered first"
 
 
-def of_limiter(limiter: object) -> dict[str, Any]:
+def of_limiter(limiter: object, logins: LoginLane) -> dict[str, Any]:
     """What a limiter tells of itself, and those within it, as members of the stats."""
     inner = innermost(limiter)
     return {
         "limit": getattr(inner, "limit", None),
         "in_flight": getattr(inner, "in_flight", None),
         "waiting": getattr(inner, "waiting", None),
-        "lanes": told_by(limiter, "lane_stats") or {},
+        "lanes": {**(told_by(limiter, "lane_stats") or {}), LOGIN: logins.stats()},
         "share": told_by(limiter, "share_stats"),
         "paced": told_by(limiter, "paced") or 0,
     }

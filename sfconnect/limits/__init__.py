@@ -1,6 +1,6 @@
 """How much may be asked at once, and how much of a quota is left."""
 
-from sfconnect.limits.adaptive import AdaptiveLimiter
+from sfconnect.limits.adaptive import USUAL_LANES, AdaptiveLimiter
 from sfconnect.limits.allocations import AllocatingService, Allocations
 from sfconnect.limits.concurrency import (
     FixedLimiter,
@@ -12,6 +12,7 @@ from sfconnect.limits.concurrency import (
 )
 from sfconnect.limits.guard import QuotaGuard, RecentCalls, calls_of_share
 from sfconnect.limits.lanes import Lane, LaneStats
+from sfconnect.limits.logins import LoginLane, login_lane
 from sfconnect.limits.long_calls import LONG_LIMIT
 from sfconnect.limits.named import Adaptive
 from sfconnect.limits.quota import NotesQuota, Quota, QuotaShare, ShareStats, read_limits
@@ -20,6 +21,7 @@ from sfconnect.limits.shared import LimiterContext, OpenLimiter, SharedLimiter
 
 __all__ = [
     "LONG_LIMIT",
+    "USUAL_LANES",
     "Adaptive",
     "AdaptiveLimiter",
     "AllocatingService",
@@ -30,6 +32,7 @@ __all__ = [
     "LaneStats",
     "Limiter",
     "LimiterContext",
+    "LoginLane",
     "NotesQuota",
     "OpenLimiter",
     "PacedLimiter",
@@ -44,6 +47,7 @@ __all__ = [
     "calls_of_share",
     "has_use_for",
     "innermost",
+    "login_lane",
     "read_limits",
     "told_by",
 ]

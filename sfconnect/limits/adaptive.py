@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp, log
 from typing import TYPE_CHECKING, Final, Self
@@ -17,14 +18,24 @@ from sfconnect.errors import (
 )
 from sfconnect.instrumentation import Emitter, LimitChanged
 from sfconnect.limits.lanes import Lane, LaneSlots, LaneStats
+from sfconnect.limits.logins import LoginLane, checked_lanes
 from sfconnect.limits.long_calls import LONG_LIMIT, LONG_S, LongCalls
 from sfconnect.limits.pace import Pace, Slowness
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sfconnect.errors import SfConnectError
     from sfconnect.limits.shared import LimiterContext
+
+USUAL_LANES: Final[Mapping[str, Lane]] = {
+    "interactive": Lane(surfaces=("rest", "query", "identity"), reserve_percent=10, due_percent=50),
+    "bulk": Lane(surfaces=("extract",), limit_percent=90, due_percent=25),
+}
+"""Lanes by what calls are for: a person who waits for a record does not stand behind a batch.
+
+A tenth of the limit of the moment is kept free for calls that a person may wait for; further ones
+go before those of a batch until they hold half. A batch alone may hold the rest, nine tenths, and
+the limit moves until that is what the API takes. In a storm of the others it gets a quarter.
+"""
 
 _BACK_OFF: Final = 0.8
 _SLOWEST_OFF: Final = 0.7
@@ -64,10 +75,13 @@ class AdaptiveLimiter:
     then the limit goes back to where it was, and their times of now are taken for undisturbed.
 
     Lanes are the surfaces of requests, such as ``query``; ``lanes`` may put several together,
-    reserve slots for them and bound them. Salesforce refuses everybody where more than
-    ``long_limit`` requests have been running for 20 seconds (API guide, "API Request Limits and
-    Allocations"): while so many do, nothing is begun, and a lane whose calls usually run that long
-    is held to that many from the start.
+    reserve slots for them and bound them. Unless told otherwise it has :data:`USUAL_LANES`.
+    Logins have a lane of their own beside the limit, which learns nothing from them; see
+    :class:`LoginLane`.
+
+    Salesforce refuses everybody where more than ``long_limit`` requests have been running for 20
+    seconds (API guide, "API Request Limits and Allocations"): while so many do, nothing is begun,
+    and a lane whose calls usually run that long is held to that many from the start.
 
     One limiter may serve several connections to one org.
 
@@ -75,11 +89,12 @@ class AdaptiveLimiter:
         initial: The limit to begin with.
         minimum: It never falls below this.
         maximum: It never rises above this.
-        lanes: Reserves and bounds by surface.
+        lanes: Reserves and bounds by surface; ``{}`` for none.
         long_limit: Calls that may run long at once; None for what the service says, which is 25
             for Salesforce, and 5 for orgs whose host shows that they are for developers.
-        max_waiting: Calls that may stand in line; None for no bound.
+        max_waiting: Calls that may stand in line, of each lane; None for no bound.
         wait_s: Longest wait in line; None for no bound.
+        logins: The lane of logins, if it is to be another than of the usual length.
         emitter: Told of each change, as ``limit.changed``, beside those of the connections.
         clock: Tells how long calls have been under way.
     """
@@ -94,6 +109,7 @@ class AdaptiveLimiter:
         long_limit: int | None = None,
         max_waiting: int | None = None,
         wait_s: float | None = None,
+        logins: LoginLane | None = None,
         emitter: Emitter | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -102,7 +118,10 @@ class AdaptiveLimiter:
             raise ConfigurationError(message, hint="Give 1 <= minimum <= initial <= maximum.")
         if long_limit is not None and long_limit < 1:
             raise ConfigurationError(f"long_limit must be at least 1, not {long_limit}.")
-        self._slots = LaneSlots(initial, lanes or {}, max_waiting=max_waiting)
+        self.logins = logins or LoginLane(wait_s=wait_s)
+        self._slots = LaneSlots(
+            initial, checked_lanes(USUAL_LANES if lanes is None else lanes), max_waiting=max_waiting
+        )
         self._limit = float(initial)
         self._minimum = minimum
         self._maximum = maximum
@@ -164,12 +183,14 @@ class AdaptiveLimiter:
         """Take a slot if one is free for the lane."""
         now, slots = self._now(), self._slots
         self._hold(now)
-        taken = slots.try_acquire(lane)
-        if taken:
-            self._long.begin(now)
-        if not taken or slots.used >= slots.capacity:
+        if not slots.try_acquire(lane):
+            if slots.is_short(lane):
+                self._saturated = True
+            return False
+        self._long.begin(now)
+        if slots.used >= slots.capacity:
             self._saturated = True
-        return taken
+        return True
 
     async def acquire(self, lane: str) -> None:
         """Wait for a slot; cancelling loses none.
@@ -183,7 +204,8 @@ class AdaptiveLimiter:
         try:
             await slots.acquire(lane, self._wait_s)
         except LineFullError:
-            message = f"{slots.waiting} calls wait already, and {slots.used} are in flight."
+            waiting = slots.stats()[slots.lane_of(lane)].waiting
+            message = f"{waiting} calls wait already, and {slots.used} are in flight."
             hint = "Produce more slowly (fan_out does), or raise max_waiting."
             raise TooManyRequests(message, hint=hint) from None
         except TimeoutError:
@@ -210,7 +232,9 @@ class AdaptiveLimiter:
 
     def _hold(self, now: float) -> None:
         """Begin nothing while as many calls run long as may."""
-        self._slots.held = self._long.under_way(now) >= self._long_limit
+        held = self._long.under_way(now) >= self._long_limit
+        if held is not self._slots.held:
+            self._slots.hold(held=held)
 
     def _bound_if_long(self, lane: str, elapsed_s: float) -> None:
         """Hold a lane whose calls run long on the average to what may run long at once."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from sfconnect._slots import Slots
 from sfconnect.errors import ConfigurationError, PoolTimeout, TooManyRequests
+from sfconnect.limits.logins import LoginLane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -17,6 +18,7 @@ class Limiter(Protocol):
     """Bounds the calls in flight to one API; it sees how each went, so it may adapt.
 
     ``lane`` is the request's surface. A slot is held for one attempt, never while backing off.
+    Logins do not come here: they have a :class:`LoginLane`, the limiter's ``logins`` if it has one.
     """
 
     def try_acquire(self, lane: str) -> bool:
@@ -84,15 +86,22 @@ class FixedLimiter:
         limit: Calls that may be in flight.
         max_waiting: Calls that may stand in line; None for no bound.
         wait_s: Longest wait in line; None for no bound.
+        logins: The lane of logins, if it is to be another than of the usual length.
     """
 
-    __slots__ = ("_slots", "_wait_s")
+    __slots__ = ("_slots", "_wait_s", "logins")
 
     def __init__(
-        self, limit: int, *, max_waiting: int | None = None, wait_s: float | None = None
+        self,
+        limit: int,
+        *,
+        max_waiting: int | None = None,
+        wait_s: float | None = None,
+        logins: LoginLane | None = None,
     ) -> None:
         if limit < 1:
             raise ConfigurationError(f"A limiter must let at least one call through, not {limit}.")
+        self.logins = logins or LoginLane(wait_s=wait_s)
         self._wait_s = wait_s
         self._slots = Slots(
             limit, max_waiting=max_waiting, wait_s=wait_s, full=self._full, late=self._late

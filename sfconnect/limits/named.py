@@ -6,27 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sfconnect.limits.adaptive import AdaptiveLimiter
-from sfconnect.limits.lanes import Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sfconnect.limits.shared import LimiterContext
 
 _INITIAL: Final = 16
-_RESERVE: Final = 4
-
-
-def usual_lanes(limit: int) -> Mapping[str, Lane]:
-    """Lanes by what calls are for: a person who waits for a record overtakes a batch.
-
-    Logins have no lane: they stand in no line, so nothing needs to be reserved for them.
-    """
-    reserve = min(_RESERVE, limit // 4)
-    return {
-        "interactive": Lane(reserve=reserve, surfaces=("rest", "query", "identity")),
-        "bulk": Lane(surfaces=("extract",)),
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +36,6 @@ class Adaptive:
             initial=initial,
             minimum=min(2, initial),
             maximum=maximum,
-            lanes=usual_lanes(initial),
             long_limit=self.long_limit,
             max_waiting=context.max_waiting,
             wait_s=context.wait_s,

@@ -58,7 +58,8 @@ class QuotaShare:
     """How much of a quota of calls a program may use, and what it leaves to others.
 
     Attributes:
-        name: Connections of one process with the same name and org use one share together.
+        name: Connections of one process with the same name and org use one share together. Other
+            processes count for themselves.
         share_percent: Of the maximum, what they may use within the quota's window; None for all.
         reserve_percent: Of the maximum, what is left to others: it stops where the whole org has
             used the rest.

@@ -59,7 +59,11 @@ async def test_stats_tell_of_the_limiter_through_what_is_around_it(world):
 
     stats = made.session.stats()
 
-    assert stats.lanes == {"bulk": LaneStats(1, 1, 1), "rest": LaneStats(1, 0, None)}
+    assert stats.lanes == {
+        "bulk": LaneStats(1, 1, 1),
+        "rest": LaneStats(1, 0, None),
+        "login": LaneStats(0, 0, 4, 4),
+    }
     assert stats.paced == 1
     assert stats.share == ShareStats("nightly", 1, 50, 0.0, None)
     assert (stats.limit, stats.in_flight, stats.waiting) == (16, 2, 1)
@@ -72,7 +76,8 @@ async def test_stats_tell_of_the_limiter_through_what_is_around_it(world):
 async def test_stats_of_a_limiter_that_tells_little(world):
     stats = world().session.stats()
 
-    assert (stats.lanes, stats.share, stats.paced) == ({}, None, 0)
+    assert (stats.share, stats.paced) == (None, 0)
+    assert stats.lanes == {"login": LaneStats(0, 0, 4, 4)}
 
 
 async def test_each_attempt_is_told(world, scripted):

@@ -17,6 +17,8 @@ _SURFACES: Final = {"interactive": ("rest", "query", "identity"), "bulk": ("extr
 """What goes by a lane beside its own name, as for the limiter ``adaptive`` of sfconnect."""
 _RULE: Final = re.compile(r"\s*([A-Za-z][\w.-]*)\s*(<=|>=)\s*(\d{1,9})\s*")
 _HINT: Final = "Write lanes like bulk<=5 (five at most) and query>=2 (two kept free for it)."
+_LOGIN: Final = "login"
+_LOGIN_HINT: Final = "Leave it out; in each process logins have a lane of their own."
 
 
 def read_lanes(rules: Iterable[str], budget: int) -> dict[str, Lane]:
@@ -31,6 +33,9 @@ def read_lanes(rules: Iterable[str], budget: int) -> dict[str, Lane]:
         if found is None:
             raise ConfigurationError(f"{rule!r} is no rule of a lane.", hint=_HINT)
         name, sign, slots = found.groups()
+        if name == _LOGIN:
+            message = f"{rule!r} is about logins, which take no slots of calls."
+            raise ConfigurationError(message, hint=_LOGIN_HINT)
         bound = "limit" if sign == "<=" else "reserve"
         if bounds.setdefault(name, {}).setdefault(bound, int(slots)) != int(slots):
             raise ConfigurationError(f"Lane {name!r} has two rules with {sign}.", hint=_HINT)

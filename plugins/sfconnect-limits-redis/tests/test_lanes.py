@@ -32,6 +32,7 @@ def test_rules_bound_lanes_and_keep_slots_for_them() -> None:
         (["bulk<=0"], "cannot reserve 0 of at most 0"),
         (["bulk<=2", "bulk>=3"], "cannot reserve 3 of at most 2"),
         (["bulk>=15", "query>=10"], "keep 25 of 25 slots"),
+        (["login>=2"], "logins, which take no slots of calls"),
     ],
 )
 def test_rules_that_cannot_be_are_refused(rules: list[str], problem: str) -> None:

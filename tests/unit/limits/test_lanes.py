@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter, deque
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from sfconnect._slots import LineFullError
 from sfconnect.errors import ConfigurationError
-from sfconnect.limits import Lane, LaneStats
+from sfconnect.limits import USUAL_LANES, Lane, LaneStats
 from sfconnect.limits.lanes import LaneSlots
 
 
@@ -130,17 +132,27 @@ async def test_the_line_does_not_keep_those_that_left():
     await end(patient)
 
 
-async def test_too_long_a_wait_ends_it_and_too_long_a_line_too():
-    slots = LaneSlots(1, {}, max_waiting=1)
+async def test_too_long_a_wait_ends_it():
+    slots = LaneSlots(1, {})
     await slots.acquire("a")
 
     with pytest.raises(TimeoutError):
         await slots.acquire("a", 0)
-    (waiting,) = await in_line(slots, "a")
-    with pytest.raises(LineFullError):
-        await slots.acquire("b")
 
-    await end(waiting)
+    assert slots.waiting == 0
+
+
+async def test_the_line_of_one_lane_may_be_full_and_that_of_another_not():
+    slots = LaneSlots(1, {}, max_waiting=1)
+    await slots.acquire("a")
+    (waiting,) = await in_line(slots, "a")
+
+    with pytest.raises(LineFullError):
+        await slots.acquire("a")
+    (other,) = await in_line(slots, "b")
+
+    assert slots.waiting == 2
+    await end(waiting, other)
 
 
 @pytest.mark.parametrize("lane", [(-1, None), (0, 0), (3, 2)])
@@ -154,51 +166,248 @@ def test_reserving_everything_is_refused():
         LaneSlots(4, {"a": Lane(reserve=2), "b": Lane(reserve=2)})
 
 
-LANES = {"a": Lane(reserve=2), "b": Lane(limit=2), "c": Lane()}
+def test_percentages_without_a_rest_are_refused():
+    with pytest.raises(ConfigurationError, match=r"reserve 100 % of the limit, so others get none"):
+        LaneSlots(4, {"a": Lane(reserve_percent=50), "b": Lane(reserve_percent=50)})
+
+
+@pytest.mark.parametrize(
+    "percentages",
+    [
+        {"reserve_percent": -1},
+        {"reserve_percent": 30, "limit_percent": 20},
+        {"due_percent": 101},
+        {"due_percent": 50, "limit_percent": 40},
+        {"limit_percent": 120},
+    ],
+)
+def test_percentages_that_contradict_each_other_are_refused(percentages):
+    with pytest.raises(ConfigurationError, match="percentages from 0 to 100"):
+        Lane(**percentages)
+
+
+@pytest.mark.parametrize(
+    ("capacity", "bulk", "kept"),
+    [(1, 1, 0), (2, 1, 1), (5, 4, 1), (16, 14, 2), (40, 36, 4), (100, 90, 10)],
+)
+def test_usual_lanes_follow_the_limit_as_it_moves(capacity, bulk, kept):
+    slots = LaneSlots(16, USUAL_LANES)
+
+    slots.resize(capacity)
+
+    assert sum(slots.try_acquire("extract") for _ in range(200)) == bulk
+    assert sum(slots.try_acquire("query") for _ in range(200)) == kept
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 16, 100])
+def test_a_lane_that_is_alone_has_all_that_nobody_else_has_kept(capacity):
+    slots = LaneSlots(16, USUAL_LANES)
+    slots.resize(capacity)
+
+    assert sum(slots.try_acquire("rest") for _ in range(200)) == capacity
+
+
+def test_of_a_number_and_a_percentage_the_stricter_counts():
+    lane = Lane(reserve=4, reserve_percent=10, limit=20, limit_percent=50)
+
+    assert [lane.reserve_of(capacity) for capacity in (16, 40, 100)] == [4, 4, 10]
+    assert [lane.limit_of(capacity) for capacity in (1, 16, 40, 100)] == [1, 8, 20, 20]
+
+
+async def test_what_is_due_to_a_lane_goes_before_who_came_earlier_and_no_more():
+    slots = LaneSlots(4, {"bulk": Lane(due_percent=50)})
+    for _ in range(4):
+        await slots.acquire("rest")
+    storm = await in_line(slots, *["rest"] * 10)
+    late = await in_line(slots, *["bulk"] * 4)
+
+    for _ in range(4):
+        slots.release("rest")
+
+    assert sum(await served(*late)) == 2
+    assert sum(await served(*storm)) == 2
+    await end(*storm, *late)
+
+
+async def test_slots_that_are_held_back_are_handed_out_when_that_ends():
+    slots = LaneSlots(2, {})
+    slots.hold(held=True)
+    assert not slots.try_acquire("a")
+    tasks = await in_line(slots, "a", "b", "c")
+
+    slots.hold(held=False)
+
+    assert await served(*tasks) == [True, True, False]
+    await end(*tasks)
+
+
+async def test_who_leaves_makes_way_for_who_came_behind_and_could_go():
+    slots = LaneSlots(1, {})
+    await slots.acquire("a")
+    (first,) = await in_line(slots, "a")
+
+    # Both in one step of the loop, so the line still counts who has left it.
+    first.cancel()
+    slots.release("a")
+    second = asyncio.ensure_future(slots.acquire("a"))
+    await asyncio.sleep(0)
+
+    assert await served(second) == [True]
+
+
+def test_it_is_the_capacity_that_a_lane_is_short_of_or_a_bound_of_its_own():
+    slots = LaneSlots(4, {"few": Lane(limit=1), "half": Lane(limit_percent=50)})
+    assert not slots.is_short("few")
+    assert slots.try_acquire("few")
+    assert [slots.try_acquire("half") for _ in range(3)] == [True, True, False]
+
+    assert (slots.is_short("few"), slots.is_short("half")) == (False, True)
+    slots.hold(held=True)
+    assert not slots.is_short("half")
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 3, 4, 5, 8, 16, 50])
+async def test_in_storms_of_all_lanes_none_starves_and_each_gets_what_is_due(capacity):
+    slots = LaneSlots(max(capacity, 2), USUAL_LANES)
+    slots.resize(capacity)
+    served_by: Counter[str] = Counter()
+    holders: deque[str] = deque()
+
+    async def call(lane: str) -> None:
+        await slots.acquire(lane)
+        served_by[lane] += 1
+        holders.append(lane)
+
+    storm = (("rest", 300), ("extract", 20), ("report", 10))
+    callers = [asyncio.ensure_future(call(lane)) for lane, many in storm for _ in range(many)]
+    await asyncio.sleep(0)
+    for _ in range(400):
+        await asyncio.sleep(0)
+        lane = holders.popleft()
+        slots.release(lane)
+        callers.append(asyncio.ensure_future(call(lane)))
+        await asyncio.sleep(0)
+
+    held = slots.stats()
+    assert min(served_by[lane] for lane in ("rest", "extract", "report")) > 0
+    if capacity >= 8:
+        assert held["bulk"].in_flight >= capacity // 4
+        assert held["interactive"].in_flight >= capacity // 2
+    await end(*callers)
+
+
+LANES = {
+    "a": Lane(reserve=2, due_percent=20),
+    "b": Lane(limit=2),
+    "c": Lane(),
+    "d": Lane(limit_percent=50, reserve_percent=20, due_percent=30),
+}
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("acquire"), st.sampled_from("abc")),
-        st.tuples(st.sampled_from(["release", "leave"]), st.integers(0, 30)),
-        st.tuples(st.just("resize"), st.integers(1, 8)),
+        st.tuples(st.sampled_from(["acquire", "try"]), st.sampled_from("abcd")),
+        st.tuples(st.sampled_from(["release", "leave", "leave at once"]), st.integers(0, 30)),
+        st.tuples(st.just("resize"), st.integers(1, 12)),
+        st.tuples(st.just("cap"), st.one_of(st.none(), st.integers(1, 3))),
+        st.tuples(st.just("hold"), st.booleans()),
+        st.tuples(st.just("pause"), st.none()),
     ),
-    max_size=60,
+    max_size=80,
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(STEPS)
-def test_whatever_happens_no_slot_is_lost_and_none_is_given_twice(steps):
-    asyncio.run(play(steps))
+def test_whatever_happens_no_slot_is_lost_no_lane_starves_and_no_reserve_is_touched(steps):
+    asyncio.run(Play().run(steps))
 
 
-async def play(steps: list[tuple[str, object]]) -> None:
-    slots = LaneSlots(4, LANES)
-    held: list[str] = []
-    waiting: list[tuple[str, asyncio.Task[None]]] = []
-    for step, what in steps:
+class Play:
+    """Random steps on slots, and what has to hold after each that lets tasks run."""
+
+    def __init__(self) -> None:
+        self.slots = LaneSlots(5, LANES)
+        self.held: list[str] = []
+        self.arrivals: dict[str, list[asyncio.Task[None]]] = {lane: [] for lane in LANES}
+        self.is_held = False
+
+    async def run(self, steps: list[tuple[str, Any]]) -> None:
+        for step, what in steps:
+            taken = self.do(step, what)
+            if step != "leave at once":
+                await self.look(taken)
+        await self.look([])
+        await self.finish()
+
+    def do(self, step: str, what: Any) -> list[str]:
+        waiting = [task for line in self.arrivals.values() for task in line]
+        if step == "try" and self.slots.try_acquire(what):
+            self.held.append(what)
+            return [what]
         if step == "acquire":
-            lane = str(what)
-            waiting.append((lane, (await in_line(slots, lane))[0]))
+            self.arrivals[what].append(asyncio.ensure_future(self.slots.acquire(what)))
         elif step == "resize":
-            slots.resize(int(str(what)))
-        elif step == "release" and held:
-            slots.release(held.pop(int(str(what)) % len(held)))
-        elif step == "leave" and waiting:
-            lane, task = waiting.pop(int(str(what)) % len(waiting))
-            await end(task)
-            held += [lane] if not task.cancelled() else []
-        await asyncio.sleep(0)
-        held += [lane for lane, task in waiting if task.done()]
-        waiting = [(lane, task) for lane, task in waiting if not task.done()]
-        assert slots.used == len(held)
-        assert slots.waiting == len(waiting)
-        assert held.count("b") <= 2
-        assert all(slots.used_by(lane) == held.count(lane) for lane in "abc")
-    await end(*[task for _, task in waiting])
-    for lane in held:
-        slots.release(lane)
-    assert (slots.used, slots.waiting) == (0, 0)
-    assert all(slots.try_acquire("c") for _ in range(slots.capacity - min(2, slots.capacity - 1)))
+            self.slots.resize(what)
+        elif step == "cap":
+            self.slots.cap("c", what)
+        elif step == "hold":
+            self.is_held = what
+            self.slots.hold(held=what)
+        elif step == "release" and self.held:
+            self.slots.release(self.held.pop(what % len(self.held)))
+        elif step.startswith("leave") and waiting:
+            waiting[what % len(waiting)].cancel()
+        return []
+
+    async def look(self, taken: list[str]) -> None:
+        """Let tasks run, see who was served, and compare with what may be."""
+        for _ in range(4):
+            await asyncio.sleep(0)
+        for lane, line in self.arrivals.items():
+            done = [task for task in line if task.done()]
+            served = [task for task in done if not task.cancelled()]
+            still = [task for task in line if not task.done()]
+            # Nobody overtakes within a lane.
+            assert not served or not still or line.index(served[-1]) < line.index(still[0])
+            self.held += [lane] * len(served)
+            taken += [lane] * len(served)
+            self.arrivals[lane] = still
+        slots, stats = self.slots, self.slots.stats()
+        assert slots.used == len(self.held)
+        assert slots.waiting == sum(map(len, self.arrivals.values()))
+        for lane, state in stats.items():
+            assert state.in_flight == self.held.count(lane)
+            assert state.waiting == len(self.arrivals[lane])
+            may_have = self.may_have_more(lane)
+            assert not (state.waiting and may_have), f"{lane} waits for what is free"
+            if lane in taken:
+                assert state.limit is None or state.in_flight <= state.limit
+                assert slots.used <= slots.capacity - self.kept_for_others(lane)
+
+    def kept_for_others(self, lane: str) -> int:
+        stats = self.slots.stats()
+        others = [one for name, one in stats.items() if name != lane]
+        return sum(max(0, one.reserve - one.in_flight) for one in others)
+
+    def may_have_more(self, lane: str) -> bool:
+        state = self.slots.stats()[lane]
+        if self.is_held or (state.limit is not None and state.in_flight >= state.limit):
+            return False
+        return self.slots.used < self.slots.capacity - self.kept_for_others(lane)
+
+    async def finish(self) -> None:
+        """Whoever still waits comes to his turn, as long as slots come back."""
+        self.do("hold", False)
+        await self.look([])
+        while self.slots.waiting:
+            assert self.held
+            self.do("release", 0)
+            await self.look([])
+        while self.held:
+            self.do("release", 0)
+        assert (self.slots.used, self.slots.waiting) == (0, 0)
+        kept = self.kept_for_others("c")
+        self.slots.cap("c", None)
+        assert sum(self.slots.try_acquire("c") for _ in range(20)) == self.slots.capacity - kept
 
 
 async def test_the_stats_of_a_lane_count_who_still_waits():
@@ -211,7 +420,7 @@ async def test_the_stats_of_a_lane_count_who_still_waits():
 
     assert slots.stats() == {
         "bulk": LaneStats(in_flight=1, waiting=1, limit=1),
-        "idle": LaneStats(in_flight=0, waiting=0, limit=None),
+        "idle": LaneStats(in_flight=0, waiting=0, limit=None, reserve=1),
         "rest": LaneStats(in_flight=1, waiting=1, limit=None),
     }
     assert [str(one) for one in slots.stats().values()] == [
