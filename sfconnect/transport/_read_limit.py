@@ -1,4 +1,4 @@
-"""The limit on the wait for an answer's next piece, and who ended a connection."""
+"""One connection: how long it waits for a piece, who ended it, and how."""
 
 from __future__ import annotations
 
@@ -62,9 +62,20 @@ class PatientHandler(ResponseHandler):
             self._on_read_timeout()
 
     def close(self) -> None:
-        """End the connection, unless it is ending already."""
+        """Give the connection up at once.
+
+        aiohttp would first send what is left to be sent, and exchange goodbyes where it speaks TLS.
+        That holds a socket for as long as a dead peer says nothing, and nobody waits for either.
+        """
         self._ended_here |= self.is_connected()
+        transport = self.transport
         super().close()
+        if transport is not None:
+            transport.abort()
+
+    def abort(self) -> None:
+        """Give the connection up; what aiohttp calls where TLS is spoken."""
+        self.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End the timer with the connection."""
