@@ -168,7 +168,7 @@ class SfConnectError(Exception):
 
     def _history(self) -> str:
         why = f"not sent again: {self.gave_up}" if self.gave_up else ""
-        if len(self.attempts) < 2:  # noqa: PLR2004  # one attempt is no history
+        if not self.attempts[1:]:  # one attempt is no history
             return f" ({why})" if why else ""
         reasons = ", ".join(attempt.reason for attempt in self.attempts)
         seconds = self.attempts[-1].at - self.attempts[0].at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from sfconnect.errors import ConfigurationError
@@ -24,8 +24,8 @@ def check_number(place: str, value: object, *, least: float, most: float = inf, 
     Raises:
         ConfigurationError: It is not; the error names the place and what to write there.
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not isfinite(value) or not least <= value <= most:  # type: ignore[arg-type, operator]  # a number, as the line above found
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else nan
+    if not isfinite(number) or not least <= number <= most:
         raise ConfigurationError(f"{place} cannot be {value!r}.", hint=fix)
 
 

@@ -30,7 +30,7 @@ class Credentials:
 
     access_token: Secret
     instance_url: str
-    token_type: str = "Bearer"  # noqa: S105  # a scheme, not a secret
+    token_type: str = "Bearer"
     issued_at: float | None = None
     expires_at: float | None = None
     refresh_token: Secret | None = None

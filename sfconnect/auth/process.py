@@ -17,9 +17,11 @@ import shlex
 import shutil
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -154,8 +156,11 @@ async def _start(words: Sequence[str]) -> Process:
 
 
 def _find(command: str) -> str | None:
-    # Not Path: it would turn ./login into login, which is looked up elsewhere.
-    return shutil.which(os.path.expanduser(command))  # noqa: PTH111
+    # Path for a home folder only: it would turn ./login into login, which is looked up elsewhere.
+    if command.startswith("~"):
+        with suppress(RuntimeError):  # nobody's home
+            command = str(Path(command).expanduser())
+    return shutil.which(command)
 
 
 async def _output(process: Process, command: str) -> bytes:

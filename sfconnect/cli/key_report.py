@@ -20,7 +20,7 @@ LOGIN: Final = "jwt-bearer"
 _MADE_HERE: Final = 1
 """How many of the login's steps are about making the pair."""
 _LABEL: Final = 13
-_SECRET: Final = "it is the secret, so keep it here"  # noqa: S105  # words
+_SECRET: Final = "it is the secret, so keep it here"
 _NOTE: Final = (
     "The key is encrypted: give the login its passphrase too, as SFCONNECT_PASSPHRASE or by "
     "passphrase_file or passphrase_command in the profile."

@@ -115,7 +115,7 @@ async def _first_to_answer(
 ) -> asyncio.Task[Response]:
     """Wait for the first answer; an error that repeating may help leaves it to the other."""
     left = set(racing)
-    failed: SfConnectError | None = None
+    failures: list[SfConnectError] = []
     while left:
         done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
         for task in sorted(done, key=racing.index):
@@ -124,11 +124,10 @@ async def _first_to_answer(
             except SfConnectError as error:
                 if classify(request, error) is not Verdict.RETRY:
                     raise
-                failed = failed or error
+                failures.append(error)
             else:
                 return task
-    assert failed is not None  # noqa: S101  # without an answer each of them has failed
-    raise failed
+    raise failures[0]
 
 
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:

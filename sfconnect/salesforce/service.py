@@ -61,6 +61,8 @@ _REFUSED_HINT = (
 _GATEWAY_HOSTS = ("api.salesforce.com", "test.api.salesforce.com")
 _LONG_IN_DEVELOPER_ORGS = 5
 _SOAP_PATH = "/services/Soap/"
+_JWT_DOTS = 2
+"""RFC 7515 §3.1: header, claims and signature."""
 # What is behind a number in brackets may hold any character but the bracket; nobody may rely on
 # the names, which get more.
 _QUOTA = re.compile(r"([\w-]+)=(\d+)/(\d+)(?:\(([^)]*)\))?")
@@ -196,7 +198,7 @@ class _CometMessage(msgspec.Struct):
 
 
 def _is_jwt(token: str) -> bool:
-    return token.startswith("eyJ") and token.count(".") == 2  # noqa: PLR2004  # RFC 7515 §3.1
+    return token.startswith("eyJ") and token.count(".") == _JWT_DOTS
 
 
 def _wrong_format(message: str, hint: str, response: Response) -> AuthConfigurationError:

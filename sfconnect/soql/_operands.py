@@ -8,6 +8,8 @@ from sfconnect.soql._words import DISTANCE_UNITS, ONE_ARGUMENT_FUNCTIONS, RESERV
 from sfconnect.soql.ast import Field, Function, Value
 from sfconnect.soql.tokens import Token, TokenKind
 
+_COORDINATES = 2
+
 
 def at_name(cursor: Cursor) -> bool:
     """Tell whether a field, relationship or function can begin here.
@@ -85,7 +87,7 @@ def _check_arguments(cursor: Cursor, name: Token, function: Function, *, in_dist
     elif name.word == "GEOLOCATION":
         if not in_distance:
             raise cursor.fail("GEOLOCATION is an argument of DISTANCE only", name)
-        if len(function.args) != 2:  # noqa: PLR2004  # a place on a globe
+        if len(function.args) != _COORDINATES:
             raise cursor.fail("GEOLOCATION takes a latitude and a longitude", name)
     elif name.word == "FIELDS":
         raise cursor.fail("FIELDS() belongs in the SELECT list", name)

@@ -108,7 +108,7 @@ class RotationConformance(StrategyConformance):
     ) -> None:
         """Nothing can repair it, so nothing should be tried again."""
         refused = await manager.get()
-        token_server.refresh_token = "another"  # noqa: S105  # of a server that is a toy
+        token_server.refresh_token = "another"
         sent = len(token_server.requests)
 
         with pytest.raises(ReauthorizationRequired):

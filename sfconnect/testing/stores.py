@@ -257,7 +257,7 @@ def _whole() -> Credentials:
     return Credentials(
         access_token=Secret("canary-token"),
         instance_url="https://acme.my.salesforce.com",
-        token_type="Mac",  # noqa: S106  # a scheme, not a secret
+        token_type="Mac",
         issued_at=1_700_000_000.25,
         expires_at=1_700_007_200.5,
         refresh_token=Secret("canary-refresh-token"),

@@ -166,7 +166,7 @@ class RotatingTokenServer(FakeTokenServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.refresh_token = "5Aep-fake-refresh-token-0"  # noqa: S105  # of a server that is a toy
+        self.refresh_token = "5Aep-fake-refresh-token-0"
         self.renewals = 0
         self.reuses = 0
         self._revoked = False

@@ -7,6 +7,7 @@ them. It is written last, so that a process that is killed leaves the record tha
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -19,6 +20,7 @@ from sfconnect_auth_keyring.records import Index, decode, decode_head, encode, e
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from sfconnect.auth import StoredToken
 
@@ -113,20 +115,38 @@ def translated(work: Callable[[], _T], what: str) -> _T:
     Raises:
         TokenStoreError: It failed, with what to do about it.
     """
-    try:
+    with _Border() as border:
         return work()
-    except NoKeyringError as error:
+    raise _refusal(border.error, what)
+
+
+class _Border(AbstractContextManager["_Border"]):
+    """Stop whatever error a backend raises, since each has errors of its own."""
+
+    error: Exception | None = None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, Exception):
+            self.error = error
+        return self.error is not None
+
+
+def _refusal(error: Exception | None, what: str) -> TokenStoreError:
+    # The backend's own words are left out: it may quote what it could not keep.
+    if isinstance(error, NoKeyringError):
         message = "There is no keyring on this machine that could keep a secret."
         hint = "Install a backend (on a server: keyrings.alt), or use a file."
-        raise TokenStoreError(message, hint=hint, docs_key="keyring-missing") from error
-    except KeyringLocked as error:
+        return TokenStoreError(message, hint=hint, docs_key="keyring-missing")
+    if isinstance(error, KeyringLocked):
         message = "The keyring is locked, and nobody unlocked it."
         hint = "Unlock it in the desktop session, or use a file."
-        raise TokenStoreError(message, hint=hint, docs_key="keyring-locked") from error
-    except Exception as error:  # noqa: BLE001  # a border: each backend raises errors of its own
-        # Its text is left out: a backend may quote what it could not keep.
-        kind = "" if isinstance(error, KeyringError) else f"{type(error).__module__}."
-        problem = f"{kind}{type(error).__name__}"
-    message = f"The keyring cannot be {what}: {problem}."
+        return TokenStoreError(message, hint=hint, docs_key="keyring-locked")
+    kind = "" if isinstance(error, KeyringError) else f"{type(error).__module__}."
+    message = f"The keyring cannot be {what}: {kind}{type(error).__name__}."
     hint = "See `python -m keyring diagnose`, and try `python -m keyring get sfconnect test`."
-    raise TokenStoreError(message, hint=hint, docs_key="keyring-failed")
+    return TokenStoreError(message, hint=hint, docs_key="keyring-failed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _WORDS_SHOWN: Final = 300
 _TOKENS: Final = re.compile(r"00D\w{12,15}![\w.]+|5Aep[\w.]+|eyJ[\w-]+\.[\w-]+\.[\w-]+")
-_REDIRECT, _TOO_MANY, _SERVER_FAULT = 300, 429, 500
+_TOO_MANY, _SERVER_FAULT = 429, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def explain_silence(attempt: Attempt, response: Response) -> AuthError:
 
 
 def _shape(response: Response) -> str:
-    if _REDIRECT <= response.status < 400:  # noqa: PLR2004  # the class of redirects
+    if HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST:
         return "a redirect, which is not followed"
     if not response.content.strip():
         return "an empty body"

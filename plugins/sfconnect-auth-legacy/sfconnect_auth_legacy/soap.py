@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -74,7 +75,7 @@ def read_login(response: Response, attempt: Attempt, *, login_url: str, now: flo
     session_id = result.get("sessionId", "")
     if result.get("passwordExpired") == "true":
         raise _expired(attempt, response)
-    if response.status == 200 and session_id and result.get("serverUrl"):  # noqa: PLR2004  # OK
+    if response.status == HTTPStatus.OK and session_id and result.get("serverUrl"):
         instance_url = api_base(result["serverUrl"], login_url)
         return _credentials(result, session_id, instance_url, now)
     raise _refusal(found, attempt, response)

@@ -7,7 +7,9 @@ import os
 import shutil
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
@@ -88,8 +90,11 @@ async def _start(command: str, words: Sequence[str]) -> Process:
 
 
 def _find(command: str) -> str | None:
-    # Not Path: it would turn ./sf into sf, which is looked up elsewhere.
-    return shutil.which(os.path.expanduser(command))  # noqa: PTH111
+    # Path for a home folder only: it would turn ./sf into sf, which is looked up elsewhere.
+    if command.startswith("~"):
+        with suppress(RuntimeError):  # nobody's home
+            command = str(Path(command).expanduser())
+    return shutil.which(command)
 
 
 def _environment() -> dict[str, str]:

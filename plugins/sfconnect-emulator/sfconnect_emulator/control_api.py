@@ -133,10 +133,9 @@ class ControlApi:
 
     def _find(self, request: Request) -> Callable[[Request], object] | None:
         steps = request.segments[1:]
-        if len(steps) == 2:  # noqa: PLR2004 - kind of thing, name
-            named = self._named.get((request.method, steps[0]))
-            if named is not None:
-                return named
+        match steps:
+            case (kind, _) if (request.method, kind) in self._named:
+                return self._named[request.method, kind]
         return self._operations.get((request.method, *steps))
 
     def _index(self, request: Request) -> object:

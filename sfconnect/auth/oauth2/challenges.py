@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sfconnect.messages import Response
 
-_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 §5.6.2  # noqa: S105  # a grammar
+_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 §5.6.2
 _GAP: Final = re.compile(r"[ \t,]*")
 _PARAMETER: Final = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))')
 _SCHEME: Final = re.compile(rf"({_TOKEN})(?=[ \t,]|$)")

@@ -1,7 +1,6 @@
 """The profiles that come with sfconnect, by name."""
 
 # Addresses of token endpoints are no passwords.
-# ruff: noqa: S106
 
 from __future__ import annotations
 

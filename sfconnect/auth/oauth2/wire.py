@@ -36,6 +36,7 @@ BodyEncoding = Literal["form", "json"]
 _HEADERS: Final = {"Content-Type": FORM, "Accept": JSON}
 _SURFACE: Final = "auth"
 _MILLISECONDS: Final = 1e11
+_JWT_PARTS: Final = 3  # header, claims, signature
 """Epoch numbers above it are milliseconds: as seconds they would be in the year 5138."""
 _TEXT_KEPT: Final = 5000
 _SUCCESS: Final = range(200, 300)
@@ -197,8 +198,8 @@ class AnswerMembers:
     A dot leads into an object, as in ``data.token``. Empty: the server has nothing of the kind.
     """
 
-    access_token: str = "access_token"  # noqa: S105  # a name, not a secret
-    refresh_token: str = "refresh_token"  # noqa: S105  # a name, not a secret
+    access_token: str = "access_token"
+    refresh_token: str = "refresh_token"
     expires_in: str = "expires_in"
     expires_at: str = ""
     base_url: str = ""
@@ -476,7 +477,7 @@ def _epoch(value: object) -> float | None:
 def jwt_expiry(token: str) -> float | None:
     """When an access token that is a JWT expires; None for opaque ones."""
     parts = token.split(".")
-    if len(parts) != 3 or not token.startswith("eyJ"):  # noqa: PLR2004  # header, claims, signature
+    if len(parts) != _JWT_PARTS or not token.startswith("eyJ"):
         return None
     try:
         claims = msgspec.json.decode(

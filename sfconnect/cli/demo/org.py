@@ -66,11 +66,10 @@ async def running_org(
 
 
 async def _announcement(process: Process) -> Announcement:
-    assert process.stdout is not None  # noqa: S101  # it was asked for
     line = b""
     with suppress(TimeoutError):
         async with asyncio.timeout(_START_S):
-            line = await process.stdout.readline()
+            line = await process.stdout.readline() if process.stdout else b""
     if not line:
         raise SfConnectError(f"The emulator did not start: {await _last_words(process)}")
     return msgspec.json.decode(line, type=Announcement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,7 @@ from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.connector import tls_of
 from sfconnect.instrumentation import Event, QuotaSeen, TokenReplaced
 from sfconnect.messages import Timeout
+from sfconnect.salesforce.client import Salesforce
 from sfconnect.transport import ConnectionPool, EnvironmentProxies
 
 if TYPE_CHECKING:
@@ -67,16 +69,23 @@ class Case:
     proxy: Target | None = None
     """The proxy that the environment names for the target."""
     proxy_user: str | None = field(default=None, repr=False)
-    pool: ConnectionPool | None = None
     response: Response | None = None
     """The first answer of the login server."""
     signer: Signer | None = None
     certificate: AppCertificate | None = None
-    connection: Connector | None = None
-    credentials: Credentials | None = None
     logins: int = 0
     who: WhoAmI | None = None
     quotas: dict[str, QuotaSeen] = field(default_factory=dict)
+    # What follows is there once the check that makes it has passed; what needs it is not tried
+    # before.
+    pool: ConnectionPool = field(init=False, repr=False, compare=False)
+    connection: Connector = field(init=False, repr=False, compare=False)
+    org: Salesforce = field(init=False, repr=False, compare=False)
+    """The connection, where it is one to Salesforce."""
+    credentials: Credentials = field(init=False, repr=False, compare=False)
+    _opened: AsyncExitStack = field(
+        init=False, repr=False, compare=False, default_factory=AsyncExitStack
+    )
 
     @property
     def strategy(self) -> Any:
@@ -113,11 +122,19 @@ class Case:
         self.login = login
         self.target = target_of(login.strategy, login.settings)
         self.pool = _pool(login.settings)
+        self._opened.push_async_callback(self.pool.aclose)
         proxy = EnvironmentProxies().for_url(self.target.url) if self.target else None
         if proxy is not None:
             front, _, rest = proxy.partition("://")
             self.proxy_user, _, place = rest.rpartition("@")
             self.proxy = _proxy(front, place.rstrip("/"))
+
+    def keep(self, connection: Connector) -> None:
+        """Take in the connection that the login is tried on."""
+        self.connection = connection
+        if isinstance(connection, Salesforce):
+            self.org = connection
+        self._opened.push_async_callback(connection.aclose)
 
     def hear(self, event: Event, /) -> None:
         """Note what the connection tells while it works."""
@@ -128,10 +145,7 @@ class Case:
 
     async def aclose(self) -> None:
         """Close what was opened."""
-        if self.connection is not None:
-            await self.connection.aclose()
-        if self.pool is not None:
-            await self.pool.aclose()
+        await self._opened.aclose()
 
 
 def target_of(strategy: Any, settings: Settings) -> Target | None:

@@ -34,20 +34,20 @@ async def _connected(case: Case) -> Connector:
 
     kind = Salesforce if case.is_salesforce else Connector
     resolved = case.resolved
-    connection = case.connection = kind(
+    connection = kind(
         lambda: resolved,
         transport=case.pool,
         retry=NO_RETRY,
         hooks=[case.hear, *own_hooks(case.common)],
         clock=case.clock,
     )
+    case.keep(connection)
     await connection.open()
     return connection
 
 
 async def granted(case: Case) -> Finding:
     """Compare the scopes that were asked for with those that were granted."""
-    assert case.credentials is not None  # noqa: S101  # the login came first
     profile = getattr(case.strategy, "profile", None)
     asked = frozenset(((profile().scope if profile else None) or "").split())
     given = case.credentials.scopes
@@ -63,7 +63,6 @@ async def resource(case: Case) -> Finding:
     """Read a resource of the API, if one is named."""
     if case.path is None:
         return skipped("no resource is named", "Name one that the login may read: --path /…")
-    assert case.connection is not None  # noqa: S101  # the login came first
     try:
         await case.connection.get(case.path)
     except ApiError as error:

@@ -38,19 +38,16 @@ _CA: Final = (
 )
 
 
-def _hop(case: Case) -> tuple[Target, str] | None:
+def _hop(case: Case, target: Target) -> tuple[Target, str]:
     """Where the first connection goes, and what that is in words."""
-    if case.proxy is not None:
-        return case.proxy, "the proxy"
-    return None if case.target is None else (case.target, "the host")
+    return (target, "the host") if case.proxy is None else (case.proxy, "the proxy")
 
 
 async def dns(case: Case) -> Finding:
     """Look up the name of the host, or of the proxy that is to be asked in its stead."""
-    hop = _hop(case)
-    if hop is None:
+    if case.target is None:
         return skipped(_NO_ADDRESS)
-    where, what = hop
+    where, what = _hop(case, case.target)
     if _is_address(where.host):
         return passed(f"{where.host} is an address, not a name")
     try:
@@ -93,21 +90,19 @@ def _name_fix(case: Case) -> str:
 
 async def tcp(case: Case) -> Finding:
     """Connect, through the proxy if there is one."""
-    hop = _hop(case)
-    if hop is None:
+    if case.target is None:
         return skipped(_NO_ADDRESS)
-    where, what = hop
+    where, what = _hop(case, case.target)
     try:
-        async with _connection(case, None):
+        async with _connection(case, case.target, None):
             pass
     except TimeoutError:
         reason = f"no answer within {_CONNECT_S:.0f} s"
     except OSError as error:
         reason = _reason(error)
     else:
-        via = f" through the proxy {where.place}" if case.proxy and case.target else ""
-        place = case.target.place if case.target else where.place
-        return passed(f"{place} takes connections{via}")
+        via = f" through the proxy {where.place}" if case.proxy else ""
+        return passed(f"{case.target.place} takes connections{via}")
     if case.proxy is not None:
         fix = "Check HTTPS_PROXY, or add the login's host to NO_PROXY."
     else:
@@ -128,7 +123,7 @@ async def tls(case: Case) -> Finding:
     settings = case.resolved.settings
     context = await to_thread.run_sync((tls_of(settings) or Tls()).context)
     try:
-        async with _connection(case, context) as writer:
+        async with _connection(case, target, context) as writer:
             certificate = _certificate(writer)
     except ssl.SSLCertVerificationError as error:
         return await _refused(case, target, error)
@@ -159,7 +154,7 @@ async def _refused(case: Case, target: Target, error: ssl.SSLCertVerificationErr
     unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     unchecked.check_hostname = False
     unchecked.verify_mode = ssl.CERT_NONE
-    async with _connection(case, unchecked) as writer:
+    async with _connection(case, target, unchecked) as writer:
         certificate = _certificate(writer)
     if error.verify_code in {_EXPIRED, _NOT_YET}:
         first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
@@ -208,13 +203,10 @@ def _name(name: x509.Name) -> str:
 
 @asynccontextmanager
 async def _connection(
-    case: Case, context: ssl.SSLContext | None
+    case: Case, target: Target, context: ssl.SSLContext | None
 ) -> AsyncIterator[asyncio.StreamWriter]:
     """Connect to the target as the pool would; with a context, shake hands too."""
-    hop, target = _hop(case), case.target
-    assert hop is not None  # noqa: S101  # asked before
-    assert target is not None  # noqa: S101  # a proxy is for a target
-    where = hop[0]
+    where, _ = _hop(case, target)
     own_tls = None
     if case.proxy is not None and where.scheme == "https":
         own_tls = await to_thread.run_sync(ssl.create_default_context)

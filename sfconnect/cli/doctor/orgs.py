@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from sfconnect.cli.commands.whoami import facts
@@ -9,7 +10,6 @@ from sfconnect.cli.doctor.checks import Finding, failed, passed, skipped, warned
 from sfconnect.cli.doctor.server import ask, document_problem, redirect_of
 from sfconnect.errors import AccessDeniedError
 from sfconnect.messages import Request
-from sfconnect.salesforce.client import Salesforce
 from sfconnect.salesforce.hosts import (
     PRODUCTION_AUDIENCE,
     SANDBOX_AUDIENCE,
@@ -50,7 +50,7 @@ async def discovery(case: Case) -> Finding:
     if (other := redirect_of(response)) is not None:
         message = f"{target.host} sends on to {other}; a login does not follow."
         return failed(message, f"Set {target.option} to {other}.")
-    if response.status >= 500:  # noqa: PLR2004  # the server's own faults
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         message = f"{target.host} has a fault (status {response.status})."
         return failed(message, "Try again in a while; status.salesforce.com tells of troubles.")
     problem = document_problem(response)
@@ -62,7 +62,6 @@ async def discovery(case: Case) -> Finding:
 
 async def scopes(case: Case) -> Finding:
     """See whether the token may call the API at all."""
-    assert case.credentials is not None  # noqa: S101  # the login came first
     given = case.credentials.scopes
     if not given:
         return skipped("the org does not tell what it has granted")
@@ -75,7 +74,7 @@ async def scopes(case: Case) -> Finding:
 async def user(case: Case) -> Finding:
     """Ask whom the calls run as."""
     try:
-        identity = await _org(case).identity()
+        identity = await case.org.identity()
     except AccessDeniedError as error:  # calls of the API may do without
         return warned(error.message, error.hint or _NO_API_SCOPE)
     name = f" ({identity.name})" if identity.name else ""
@@ -87,7 +86,7 @@ async def user(case: Case) -> Finding:
 
 async def api(case: Case) -> Finding:
     """Make one call of the REST API, which any user with API access may make."""
-    sf = _org(case)
+    sf = case.org
     resources = await sf.request("GET", f"/services/data/v{sf.api_version}")
     if not isinstance(resources, dict) or "sobjects" not in resources:
         message = "The answer is not the list of resources that the REST API gives."
@@ -97,7 +96,7 @@ async def api(case: Case) -> Finding:
 
 async def org(case: Case) -> Finding:
     """Read which org it is, and the user's profile."""
-    who = case.who = await _org(case).whoami()
+    who = case.who = await case.org.whoami()
     told = facts(who)
     parts = [told["org"], told["org id"], told["org type"]]
     profile = f"; profile {who.profile}" if who.profile else ""
@@ -156,8 +155,3 @@ def _compared(case: Case, wanted: str, host: str) -> Finding:
         message = f"The org says that it is {found}, and the address is that of {by_address}."
         return warned(message, "Set login_url to the org's My Domain, so that no other is met.")
     return passed(f"the org is {found}")
-
-
-def _org(case: Case) -> Salesforce:
-    assert isinstance(case.connection, Salesforce)  # noqa: S101  # the login came first
-    return case.connection

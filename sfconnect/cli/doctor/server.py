@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -28,7 +29,6 @@ _NTP: Final = "Set this machine's clock by NTP, such as: timedatectl set-ntp tru
 
 async def ask(case: Case, request: Request) -> Response:
     """Send a request without credentials; the first answer also tells the server's time."""
-    assert case.pool is not None  # noqa: S101  # made with the options
     await case.pool.open()
     response = await case.pool.send(request)
     case.response = case.response or response
@@ -63,10 +63,8 @@ async def clock(case: Case) -> Finding:
     """Compare the server's Date header with our clock."""
     if case.target is None:
         return skipped("the login names no server whose clock to compare with")
-    if case.response is None:
-        await ask(case, Request("HEAD", case.target.url, surface="auth"))
-    assert case.response is not None  # noqa: S101  # asked right above
-    drift_s = clock_drift(case.response, case.clock)
+    response = case.response or await ask(case, Request("HEAD", case.target.url, surface="auth"))
+    drift_s = clock_drift(response, case.clock)
     if drift_s is None:
         return skipped("the server does not tell its time")
     apart = abs(drift_s)
@@ -91,7 +89,7 @@ def document_problem(response: Response) -> str | None:
     """What came in the stead of a discovery document, in words; None if it is one."""
     if response.content_type.endswith("html") or response.content.lstrip()[:1] == b"<":
         return f"a web page (status {response.status})"
-    if response.status != 200:  # noqa: PLR2004  # OK
+    if response.status != HTTPStatus.OK:
         return f"status {response.status}"
     try:
         members = response.json()
@@ -103,7 +101,7 @@ def document_problem(response: Response) -> str | None:
 
 def redirect_of(response: Response) -> str | None:
     """The scheme and host that an answer sends on to, if it does."""
-    if not 300 <= response.status < 400:  # noqa: PLR2004  # redirects
+    if not HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST:
         return None
     parts = urlsplit(response.headers.get("Location", ""))
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else None

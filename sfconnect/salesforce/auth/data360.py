@@ -21,9 +21,9 @@ from sfconnect.salesforce.auth.hints import DATA_360, RULES
 from sfconnect.salesforce.error_bodies import read_faults
 from sfconnect.salesforce.hosts import host_of, verify_instance_url
 
-TOKEN_PATH: Final = "/services/a360/token"  # noqa: S105  # a path, not a secret
+TOKEN_PATH: Final = "/services/a360/token"
 GRANT_TYPE: Final = "urn:salesforce:grant-type:external:cdp"
-_ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  # a kind
+_ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
 _BASE_REFUSED: Final = frozenset({"invalid_grant", "invalid_token", "invalid_session_id"})
 _UNAUTHORIZED: Final = 401
 

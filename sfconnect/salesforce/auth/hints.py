@@ -18,7 +18,7 @@ from sfconnect.errors import (
     TransientAuthError,
 )
 
-TOKEN_EXCHANGE: Final = "token-exchange"  # noqa: S105  # the name of a flow, not a secret
+TOKEN_EXCHANGE: Final = "token-exchange"
 SAML: Final = "saml-bearer"
 DATA_360: Final = "data360"
 CLIENT_CREDENTIALS: Final = frozenset({"client_credentials"})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sfconnect.auth.oauth2.refusals import LoginFacts
     from sfconnect.auth.oauth2.wire import Client
 
-TOKEN_PATH = "/services/oauth2/token"  # noqa: S105  # a path, not a secret
+TOKEN_PATH = "/services/oauth2/token"
 REVOKE_PATH = "/services/oauth2/revoke"
 
 

@@ -37,7 +37,10 @@ def case_of(strategy: Any, settings: Settings | None = None, **facts: Any) -> Ca
     settings = settings or Settings()
     login = Resolved(strategy, "some-login", settings, "argument auth")
     target = target_of(strategy, settings)
-    return Case(Common(), login=login, target=target, clock=FakeClock(), **facts)
+    case = Case(Common(), login=login, target=target, clock=FakeClock())
+    for name, fact in facts.items():
+        setattr(case, name, fact)
+    return case
 
 
 def jwt(login_url: str = PRODUCTION, username: str = "ada@acme.example", **more: Any) -> JwtBearer:
@@ -162,7 +165,7 @@ class OneUser(Salesforce):
 async def test_a_user_who_is_frozen_fails() -> None:
     frozen = Identity("005", "00D", "ada@acme.example", "Ada", None, is_active=False)
 
-    found = await orgs.user(case_of(jwt(), connection=OneUser(frozen)))
+    found = await orgs.user(case_of(jwt(), org=OneUser(frozen)))
 
     assert found.message == "The user ada@acme.example (Ada) is not active."
     assert "unfreeze" in (found.fix or "")
@@ -171,7 +174,7 @@ async def test_a_user_who_is_frozen_fails() -> None:
 async def test_a_token_that_may_not_tell_its_user_is_to_be_looked_at() -> None:
     refused = AccessDeniedError("No.", hint="Add the scope id.")
 
-    found = await orgs.user(case_of(jwt(), connection=OneUser(refused)))
+    found = await orgs.user(case_of(jwt(), org=OneUser(refused)))
 
     assert (str(found.result), found.fix) == ("warn", "Add the scope id.")
 

@@ -38,6 +38,7 @@ _NEEDS: Final = {
 _TOTALS: Final = {"OpportunityLineItem": "OpportunityId", "CampaignMember": "CampaignId"}
 _PER_PARENT: Final = 10
 _NO_PARENT: Final = 0.08
+_LAST_NAME_LENGTH: Final = 80
 _CITY_PARTS: Final = ("City", "State", "PostalCode", "Country", "Latitude", "Longitude")
 
 
@@ -238,7 +239,7 @@ def _account(drawn: dict[str, Column], drawing: Drawing, nursery: Nursery) -> No
 
 def _person(drawn: dict[str, Column], drawing: Drawing, _: Nursery) -> None:
     drawn["FirstName"] = drawing.pick(material.FIRST_NAMES, nulls=0.05)
-    names = [text for text in material.AWKWARD if len(text) <= 80]  # noqa: PLR2004 - the field's length
+    names = [text for text in material.AWKWARD if len(text) <= _LAST_NAME_LENGTH]
     drawn["LastName"] = drawing.sprinkle(drawing.pick(material.LAST_NAMES), names)
 
 

@@ -17,13 +17,13 @@ from sfconnect_emulator.oauth.tokens import RefreshGrant
 
 CLIENT_CREDENTIALS = "client_credentials"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type, not a secret
-PASSWORD = "password"  # noqa: S105 - the name of a grant type, not a secret
+REFRESH_TOKEN = "refresh_token"
+PASSWORD = "password"
 AUTHORIZATION_CODE = "authorization_code"
 DEVICE = "device"
 RFC_DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 SAML_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"
-TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a grant type
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ALL_FLOWS = frozenset(
     {
         *(AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE, JWT_BEARER, PASSWORD, REFRESH_TOKEN),

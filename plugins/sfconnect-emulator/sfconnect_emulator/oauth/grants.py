@@ -31,7 +31,7 @@ _NAMES = {
     flows.SAML_BEARER: "saml-bearer",
     flows.TOKEN_EXCHANGE: "token-exchange",
 }
-_TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - a path
+_TOKEN_PATH = "/services/oauth2/token"
 _SAML_VALIDATOR = "/setup/secur/SAMLValidationPage.apexp"
 _TAKE_SCOPES = frozenset({flows.TOKEN_EXCHANGE})
 

@@ -176,7 +176,7 @@ class AuthorizationServer:
         if granted.issued_token_type is not None:
             body["issued_token_type"] = granted.issued_token_type
         if session.is_jwt:
-            body["token_format"] = "jwt"  # noqa: S105 - the name of a format
+            body["token_format"] = "jwt"
             body["expires_in"] = granted.app.jwt_access_token_life_s
         return body
 
@@ -224,10 +224,11 @@ class AuthorizationServer:
         if isinstance(person, Response):
             return person
         org_id = self._directory.org_id
-        asked = request.segments[1:]
-        if len(asked) != 2 or asked[0][:15] != org_id[:15]:  # noqa: PLR2004 - org and user
-            return text_answer(403, "Wrong_Org")
-        shown = self._directory.by_id(asked[1])
+        match request.segments[1:]:
+            case (asked, user_id) if asked[:15] == org_id[:15]:
+                shown = self._directory.by_id(user_id)
+            case _:
+                return text_answer(403, "Wrong_Org")
         if shown is None:
             return text_answer(404, "Bad_Id")
         document = identity_document(shown, org_id, self.state.base_url, self._clock.now())

@@ -64,7 +64,10 @@ def _of_row(t: SObjectType, rest: tuple[str, ...]) -> Resource | None:
 
 def _page(schema: Schema, rest: tuple[str, ...]) -> Resource | None:
     del schema
-    return _NEXT_PAGE if len(rest) == 2 else None  # noqa: PLR2004 - query, locator
+    match rest:
+        case (_, _locator):
+            return _NEXT_PAGE
+    return None
 
 
 _FAMILIES: dict[str, Callable[[Schema, tuple[str, ...]], Resource | None]] = {

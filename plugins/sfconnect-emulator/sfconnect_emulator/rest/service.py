@@ -42,7 +42,7 @@ class RestService:
     def handle(self, exchange: Exchange) -> Response:
         """Answer one request; every refusal becomes an answer too."""
         request = exchange.request
-        if len(request.segments) == 2:  # noqa: PLR2004 - services, data
+        if not request.segments[2:]:
             return self._list_versions(request)
         try:
             version = _version(request.segments[2])

@@ -34,6 +34,7 @@ _DATE_PARTS: Final = {
     "WEEK_IN_MONTH": f"(({_DAY} - 1) / 7 + 1)", "WEEK_IN_YEAR": f"(({_DAY_OF_YEAR} - 1) / 7 + 1)",
     "HOUR_IN_DAY": "CAST(substr({x}, 12, 2) AS INTEGER)", "DAY_ONLY": "substr({x}, 1, 10)",
 }  # fmt: skip
+_NOON: Final = 12
 _DATETIME_ONLY: Final = frozenset({"HOUR_IN_DAY", "DAY_ONLY"})
 
 
@@ -192,5 +193,5 @@ def _shown(value: Stored, kind: str) -> str | None:
 def _shown_moment(moment: datetime, type_: str) -> str:
     day = f"{moment.month}/{moment.day}/{moment.year}"
     hour = moment.hour % 12 or 12
-    clock = f"{hour}:{moment:%M} {'AM' if moment.hour < 12 else 'PM'}"  # noqa: PLR2004 - noon
+    clock = f"{hour}:{moment:%M} {'AM' if moment.hour < _NOON else 'PM'}"
     return day if type_ == "date" else f"{day}, {clock}"

@@ -217,10 +217,11 @@ class Selection:
         if f is None or not isinstance(node.table, Table):
             raise self.context.problems.unknown_parent(item.reference.at, path[-1])
         joined = self.scope.join(node.table, f)
-        several = joined
-        if isinstance(joined, Table):
-            several = Several(node.table.column(f), (joined,), self.context.version)
-        assert isinstance(several, Several)  # noqa: S101 - narrows for the type checker
+        several = (
+            Several(node.table.column(f), (joined,), self.context.version)
+            if isinstance(joined, Table)
+            else joined
+        )
         self._once(str(f.relationship_name))
         node.projection.add_part(str(f.relationship_name), self._typeof_part(item, several))
 
