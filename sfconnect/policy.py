@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from math import inf, isfinite, nan
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from sfconnect.errors import ConfigurationError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sfconnect._types import JsonValue
     from sfconnect.call import Sender
     from sfconnect.errors import OutcomeUnknownError, SfConnectError
-    from sfconnect.messages import Response
+    from sfconnect.messages import Request, Response
 
 
 def check_number(place: str, value: object, *, least: float, most: float = inf, fix: str) -> None:
@@ -199,6 +199,19 @@ class Reconcile(Protocol):
 
     async def __call__(self, unknown: OutcomeUnknownError, sender: Sender, /) -> Reconciled:
         """Say what became of ``unknown.request``; ``unknown.attempts`` has the times."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A ``reconcile`` hook that looks at what it needs before a write is sent at all."""
+
+    async def prepare(self, request: Request, sender: Sender, /) -> None:
+        """Raise if the hook could never say what became of this request; nothing is sent then.
+
+        Asked before each call that may not be repeated, within its time limit; what it has found
+        out once, it should remember.
+        """
         ...
 
 

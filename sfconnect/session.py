@@ -22,6 +22,7 @@ from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
 from sfconnect.retry.circuit import Circuit, Circuits
 from sfconnect.retry.deadline import SENT, Deadline
 from sfconnect.retry.hedging import Hedger, may_be_hedged
+from sfconnect.retry.reconciling import prepare
 from sfconnect.service import BoundsLongCalls
 from sfconnect.stats import CountedStream, SessionStats, of_limiter
 
@@ -143,6 +144,9 @@ class Session:
         self._under_way += 1
         try:
             replays = _ONE_REPLAY.copy()
+            hook = request.reconcile or self._reconcile
+            if hook is not None:
+                await prepare(hook, request, self)
             try:
                 hedge = self._hedge(request) if self._hedges or request.retry else None
                 if hedge is None:
@@ -161,7 +165,7 @@ class Session:
                 partial(self._attempt, replays),
                 began=began,
                 deadline=deadline,
-                reconcile=request.reconcile or self._reconcile,
+                reconcile=hook,
                 sender=self,
             )
             self._budget.earn()

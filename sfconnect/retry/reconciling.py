@@ -9,16 +9,28 @@ import msgspec
 
 from sfconnect.errors import SfConnectError
 from sfconnect.instrumentation import OutcomeReconciled
-from sfconnect.messages import Response
-from sfconnect.policy import DidNotHappen, Happened, StillUnknown
+from sfconnect.messages import Replay, Response, default_replay
+from sfconnect.policy import DidNotHappen, Happened, Prepares, StillUnknown
 
 if TYPE_CHECKING:
     from sfconnect.call import Sender
     from sfconnect.errors import OutcomeUnknownError
     from sfconnect.instrumentation import Emitter
+    from sfconnect.messages import Request
     from sfconnect.policy import Reconcile, Reconciled
 
 _NAMES = {Happened: "happened", DidNotHappen: "did not happen", StillUnknown: "unknown"}
+
+
+async def prepare(hook: Reconcile, request: Request, sender: Sender) -> None:
+    """Let a hook that wants to look at what it needs, before a write that it may be asked about.
+
+    Raises:
+        SfConnectError: The hook could not do its work; the write must not be sent.
+    """
+    unsafe = (request.replay or default_replay(request.method)) is Replay.UNSAFE
+    if unsafe and isinstance(hook, Prepares):
+        await hook.prepare(request, sender)
 
 
 async def ask(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as member
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from sfconnect.errors import ConfigurationError
 from sfconnect.messages import JSON_ERRORS, Request
 from sfconnect.policy import DidNotHappen, Happened, StillUnknown, check_number
+from sfconnect.salesforce.resources import decode_row
 from sfconnect.soql.quoting import quote
 
 if TYPE_CHECKING:
@@ -37,17 +41,24 @@ class ReconcileByField:
     It answers for creates of single records (``sf.sobject(…).create``) that write the field. All
     else stays unknown, as does a value that several records have.
 
-    Without a unique field this would create twice: do not use it with one that merely tends to
-    differ.
+    Without a unique field this would create twice. So before the first create of an object that
+    writes the field, describe is asked whether it is there, unique and can be filtered by, once for
+    each connection; if not, the create raises ``ConfigurationError`` and is not sent.
 
     Args:
-        field: Name of the unique field, or ``{object: field}``.
+        field: Name of the unique field, or ``{object: field}``; objects are found in any case.
+        check: Ask describe as told above; False for a field that the org keeps unique by other
+            means than the field's own setting, such as a trigger.
         clock_skew_s: How far this machine's clock may differ from the org's; a record that is
             older than the call by more than that is another's.
     """
 
     field: str | Mapping[str, str]
     clock_skew_s: float = 300.0
+    check: bool = True
+    _known: WeakKeyDictionary[Sender, _Known] = member(
+        default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         for name in (self.field,) if isinstance(self.field, str) else self.field.values():
@@ -56,6 +67,37 @@ class ReconcileByField:
                 raise ConfigurationError(message, hint="Give the API name of a field.")
         fix = "Give seconds, 0 or more."
         check_number("ReconcileByField.clock_skew_s", self.clock_skew_s, least=0, fix=fix)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What a connection told of is no part of what the hook is.
+        return type(self), (self.field, self.clock_skew_s, self.check)
+
+    async def prepare(self, request: Request, sender: Sender, /) -> None:
+        """See to it that the field can tell the record of a create from all others.
+
+        Raises:
+            ConfigurationError: It cannot; the create must not be sent.
+            SfConnectError: What asking for the describe may raise.
+        """
+        where = _CREATE.fullmatch(request.path) if self.check else None
+        name = None if where is None else self._field_of(where[2])
+        if where is None or name is None or not isinstance(request.content, bytes):
+            return
+        known = self._known.get(sender)
+        if known is None:
+            known = self._known[sender] = _Known()
+        fault = known.faults.get(where[2])
+        if fault == "" or _value_of(request.content, name) is None:
+            return
+        if fault is None:
+            fault = await known.learn(where[1], where[2], name, sender)
+        if fault:
+            raise ConfigurationError(fault, hint=_HINT)
+
+    def _field_of(self, name: str) -> str | None:
+        if isinstance(self.field, str):
+            return self.field
+        return next((one for key, one in self.field.items() if key.lower() == name.lower()), None)
 
     async def __call__(self, unknown: OutcomeUnknownError, sender: Sender, /) -> Reconciled:
         """Look for the record."""
@@ -73,11 +115,46 @@ class ReconcileByField:
         where = _CREATE.fullmatch(request.path)
         if request.method != "POST" or where is None:
             return StillUnknown("it is not the create of a single record")
-        field = self.field if isinstance(self.field, str) else self.field.get(where[2])
-        value = None if field is None else _value_of(request.content, field)
-        if field is None or value is None:
+        name = self._field_of(where[2])
+        value = None if name is None else _value_of(request.content, name)
+        if name is None or value is None:
             return StillUnknown("the record has no value in a field that is known to be unique")
-        return _Create(where[1], where[2], field, value)
+        return _Create(where[1], where[2], name, value)
+
+
+_HINT: Final = (
+    "Name a field that is unique in the org (Setup → Object Manager → Fields), or leave the "
+    "reconcile hook out; check=False trusts a field that is kept unique otherwise."
+)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What describe told of fields to one connection, by the object: a fault, or nothing of one."""
+
+    faults: dict[str, str] = member(default_factory=dict)
+    asking: asyncio.Lock = member(default_factory=asyncio.Lock)
+
+    async def learn(self, base: str, name: str, key: str, sender: Sender) -> str:
+        """Ask once, however many creates want to know at the same time."""
+        async with self.asking:
+            if name not in self.faults:
+                describe = Request("GET", f"{base}/sobjects/{name}/describe")
+                fields = decode_row(await sender.execute(describe)).get("fields", ())
+                self.faults[name] = _fault_of(name, key, fields)
+            return self.faults[name]
+
+
+def _fault_of(name: str, key: str, fields: Sequence[Mapping[str, Any]]) -> str:
+    found = next((one for one in fields if one["name"].lower() == key.lower()), None)
+    place = f"{name}.{key}"
+    if found is None:
+        return f"ReconcileByField: the user sees no field {place}."
+    if not found.get("unique"):
+        return f"ReconcileByField: {place} is not unique, so it cannot tell one record from all."
+    if not found.get("filterable", True):
+        return f"ReconcileByField: {place} cannot be filtered by, so no record is found by it."
+    return ""
 
 
 def _value_of(content: bytes, field: str) -> str | int | None:

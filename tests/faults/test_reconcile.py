@@ -11,6 +11,7 @@ import pytest
 
 from sfconnect import ClientCredentials, OutcomeUnknownError, RecordError, RetryPolicy, Salesforce
 from sfconnect.auth import AuthContext, Credentials
+from sfconnect.errors import ConfigurationError
 from sfconnect.instrumentation import OutcomeReconciled
 from sfconnect.salesforce.reconcile import ReconcileByField
 from sfconnect.testing.fault_proxy import (
@@ -102,6 +103,25 @@ async def test_every_create_ends_well_and_makes_one_record(org: Emulator, fault:
     assert len(set(ids)) == CREATES
     assert await keys_in(org) == Counter(f"once-{n}" for n in range(CREATES))
     assert sum(isinstance(event, OutcomeReconciled) for event in events) >= CREATES
+
+
+async def test_a_field_that_cannot_tell_a_record_stops_the_create_before_it_is_sent(
+    org: Emulator,
+) -> None:
+    async with Salesforce.connect(login_of(org), reconcile=ReconcileByField("Name")) as sf:
+        with pytest.raises(ConfigurationError, match=r"Account\.Name is not unique"):
+            await sf.sobject("Account").create({"Name": "x", "Ext_Id__c": "once-1"})
+        good = ReconcileByField("Ext_Id__c")
+        create = sf.sobject("Account").create({"Name": "x", "Ext_Id__c": "once-2"})
+        await create.with_reconcile(good)
+        sent = sf.stats().attempts
+        await (
+            sf.sobject("Account").create({"Ext_Id__c": "once-3", "Name": "y"}).with_reconcile(good)
+        )
+
+        assert sf.stats().attempts == sent + 1
+
+    assert await keys_in(org) == {"once-2": 1, "once-3": 1}
 
 
 async def test_without_a_hook_the_same_creates_end_in_doubt(org: Emulator) -> None:

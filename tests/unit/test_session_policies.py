@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -183,6 +184,59 @@ async def test_a_call_asks_its_own_hook_and_else_the_clients(world):
     assert await call == {"by": "client"}
     assert await call.with_reconcile(hook("call", Happened({"by": "call"}))) == {"by": "call"}
     assert asked == [("client", made.session), ("call", made.session)]
+
+
+class Careful:
+    """A hook that looks first, and finds a fault."""
+
+    def __init__(self, error=None):
+        self.error = error
+        self.prepared = []
+
+    async def prepare(self, request, sender):
+        self.prepared.append(request.method)
+        if self.error is not None:
+            raise self.error
+
+    async def __call__(self, unknown, sender):
+        return DidNotHappen()
+
+
+@pytest.mark.parametrize("of_call", [True, False])
+async def test_a_hook_that_finds_a_fault_first_keeps_a_create_from_being_sent(world, of_call):
+    hook = Careful(ConfigurationError("It could not tell."))
+    made = world() if of_call else world(reconcile=hook)
+
+    with pytest.raises(ConfigurationError, match="could not tell"):
+        await made.session.execute(replace(CREATE, reconcile=hook) if of_call else CREATE)
+
+    assert made.transport.requests == []
+    assert made.session._under_way == 0
+
+
+async def test_a_hook_looks_first_only_for_what_may_not_be_repeated(world):
+    hook = Careful()
+    made = world(reconcile=hook)
+    upsert = Request("PATCH", "/rows/k/1", content=b"{}", replay=Replay.KEYED)
+
+    for one in (GET, upsert, Request("DELETE", "/rows/1"), CREATE):
+        await made.session.execute(one)
+
+    assert hook.prepared == ["POST"]
+
+
+async def test_a_hook_that_looks_first_does_so_within_the_calls_limit(world):
+    class Slow(Careful):
+        async def prepare(self, request, sender):
+            await asyncio.Event().wait()
+
+    made = world(reconcile=Slow())
+
+    with pytest.raises(RequestTimeoutError) as caught:
+        await made.session.execute(replace(CREATE, timeout=SOON))
+
+    assert caught.value.request_sent is False
+    assert made.transport.requests == []
 
 
 async def test_a_hook_is_asked_while_no_slot_is_held_and_may_send_calls(world):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +17,11 @@ from sfconnect.errors import (
     OutcomeUnknownError,
     SfConnectError,
 )
-from sfconnect.messages import Request
+from sfconnect.messages import Request, Response
 from sfconnect.policy import DidNotHappen, Happened, Reconciled, StillUnknown
 from sfconnect.salesforce.reconcile import ReconcileByField
 from sfconnect.salesforce.rest import SObject
-from tests.unit.salesforce.canned import CannedSender, page
+from tests.unit.salesforce.canned import CannedSender, page, response
 
 BEGAN = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 HOOK = ReconcileByField("Ext_Id__c")
@@ -153,6 +156,108 @@ async def test_what_it_cannot_know_stays_unknown_and_asks_nothing(
 async def test_a_query_that_fails_is_the_callers_to_hear_of() -> None:
     with pytest.raises(SfConnectError):
         await HOOK(unknown(), CannedSender(ConnectError("No.")))
+
+
+def described(**facts: object) -> Response:
+    """A describe of an object with the field of the hook."""
+    unique = {"name": "Ext_Id__c", "unique": True, "filterable": True, **facts}
+    return response({"fields": [{"name": "Name", "unique": False}, unique]})
+
+
+async def test_before_the_first_create_describe_is_asked_once() -> None:
+    hook, sender = ReconcileByField("ext_id__c"), CannedSender(described())
+
+    await asyncio.gather(*(hook.prepare(CREATE, sender) for _ in range(10)))
+    await hook.prepare(CREATE, sender)
+
+    (asked,) = sender.requests
+    assert (asked.method, asked.path) == ("GET", "/services/data/v68.0/sobjects/Account/describe")
+
+
+@pytest.mark.parametrize(
+    ("describe", "words"),
+    [
+        (described(unique=False), "Account.Ext_Id__c is not unique"),
+        (described(filterable=False), "Account.Ext_Id__c cannot be filtered by"),
+        (described(name="Other__c"), "the user sees no field Account.Ext_Id__c"),
+        (response({}), "the user sees no field Account.Ext_Id__c"),
+    ],
+)
+async def test_a_field_that_cannot_tell_a_record_is_refused_every_time(
+    describe: Response, words: str
+) -> None:
+    hook, sender = ReconcileByField("Ext_Id__c"), CannedSender(describe)
+
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match=words) as caught:
+            await hook.prepare(CREATE, sender)
+        assert "check=False" in str(caught.value.hint)
+
+    assert len(sender.requests) == 1
+    await hook.prepare(replace(CREATE, content=b'{"Name": "A"}'), sender)
+
+
+async def test_each_connection_and_each_object_is_asked_about() -> None:
+    hook = ReconcileByField({"account": "Ext_Id__c", "Contact": "Ext_Id__c"})
+    first, second = CannedSender(described(), described()), CannedSender(described())
+
+    await hook.prepare(CREATE, first)
+    await hook.prepare(replace(CREATE, path="/services/data/v68.0/sobjects/Contact"), first)
+    await hook.prepare(CREATE, second)
+
+    assert (len(first.requests), len(second.requests)) == (2, 1)
+
+
+async def test_a_describe_that_fails_is_asked_for_again() -> None:
+    hook, sender = ReconcileByField("Ext_Id__c"), CannedSender(ConnectError("No."), described())
+
+    with pytest.raises(ConnectError):
+        await hook.prepare(CREATE, sender)
+    await hook.prepare(CREATE, sender)
+
+    assert len(sender.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("hook", "request_"),
+    [
+        (HOOK, replace(CREATE, content=b'{"Name": "A"}')),
+        (HOOK, replace(CREATE, content=None)),
+        (HOOK, replace(CREATE, path="/services/data/v68.0/composite")),
+        (ReconcileByField({"Contact": "Ext_Id__c"}), CREATE),
+        (ReconcileByField("Ext_Id__c", check=False), CREATE),
+    ],
+    ids=range(5),
+)
+async def test_what_it_would_not_be_asked_about_needs_no_describe(
+    hook: ReconcileByField, request_: Request
+) -> None:
+    sender = CannedSender()
+
+    await hook.prepare(request_, sender)
+
+    assert sender.requests == []
+
+
+async def test_a_hook_goes_to_other_processes_without_what_it_knows() -> None:
+    hook, sender = ReconcileByField("Ext_Id__c", 5.0), CannedSender(described())
+    await hook.prepare(CREATE, sender)
+
+    twin = pickle.loads(pickle.dumps(hook))
+
+    assert twin == hook
+    assert len(hook._known) == 1
+    assert len(twin._known) == 0
+
+
+async def test_what_it_knows_ends_with_the_connection() -> None:
+    hook, sender = ReconcileByField("Ext_Id__c"), CannedSender(described())
+    await hook.prepare(CREATE, sender)
+
+    del sender
+    gc.collect()
+
+    assert len(hook._known) == 0
 
 
 def test_the_skew_is_a_number_of_seconds() -> None:
