@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from sfconnect import Secret
@@ -53,6 +56,10 @@ class RedisLimiter:
         default=None,
         help="Whoever names the same shares the limit; none: whoever uses the same org.",
     )
+    redis_ca_file: Path | None = option(
+        default=None,
+        help="Whom a rediss:// server's certificate may be signed by; none: the system's list.",
+    )
     redis_lease_s: float = option(
         default=10.0, help="After so long the slots of a process that died are free."
     )
@@ -94,7 +101,8 @@ class RedisLimiter:
         """
         given = self.redis_url
         url = given if isinstance(given, Secret) else Secret(given)
-        server = Server(url, timeout_s=self.redis_timeout_s)
+        await self._check_trust()
+        server = Server(url, timeout_s=self.redis_timeout_s, ca_file=self.redis_ca_file)
         scope = self.redis_limit_name or context.scope
         slots = self._slots(Book(server, scope, holder_name()), context)
         try:
@@ -107,6 +115,18 @@ class RedisLimiter:
             return slots
         schedule = Schedule(server, book_name(scope), rate)
         return PacedSlots(slots, SharedPace(schedule, slots, rate, timeout_s=self.redis_timeout_s))
+
+    async def _check_trust(self) -> None:
+        if self.redis_ca_file is None:
+            return
+        try:
+            await asyncio.to_thread(ssl.create_default_context, cafile=self.redis_ca_file)
+        except (OSError, ValueError) as error:  # those of ssl are of the first
+            message = (
+                f"redis_ca_file holds no certificates that can be read: {type(error).__name__}."
+            )
+            hint = "It is a file of certificates as text (PEM)."
+            raise ConfigurationError(message, hint=hint) from error
 
     def _slots(self, book: Book, context: LimiterContext) -> SharedSlots:
         lanes = read_lanes(self.redis_lanes, self.redis_budget)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sfconnect.errors import ConfigurationError
 from sfconnect.limits import FixedLimiter, PacedLimiter
-from sfconnect_limits_redis.server import UnreachableError
+from sfconnect_limits_redis.refusals import UnreachableError
 from sfconnect_limits_redis.slots import SharedSlots, closed
 from sfconnect_limits_redis.times import TURN_S, Permits, ServerClock
 

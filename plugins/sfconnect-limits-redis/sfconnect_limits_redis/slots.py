@@ -18,7 +18,7 @@ from sfconnect.limits import FixedLimiter, LaneStats
 from sfconnect_limits_redis.book import NEW
 from sfconnect_limits_redis.holding import Holding, Share
 from sfconnect_limits_redis.lanes import OTHERS, lanes_of_surfaces, local_caps
-from sfconnect_limits_redis.server import UnreachableError
+from sfconnect_limits_redis.refusals import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,7 +29,8 @@ from sfconnect_limits_redis.book import (
     holder_name,
     question,
 )
-from sfconnect_limits_redis.server import Server, UnreachableError
+from sfconnect_limits_redis.refusals import UnreachableError
+from sfconnect_limits_redis.server import Server
 
 ALL = "*"
 NAME = book_name("test")
