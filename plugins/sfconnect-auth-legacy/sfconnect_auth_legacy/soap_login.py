@@ -17,6 +17,13 @@ from sfconnect.auth import (
 )
 from sfconnect.errors import AuthConfigurationError
 from sfconnect_auth_legacy.hosts import host_of, login_base
+from sfconnect_auth_legacy.passwords import (
+    LOGIN_URL_OPTION,
+    SECURITY_TOKEN_OPTION,
+    USERNAME_OPTION,
+    secrets_of,
+    sent_password,
+)
 from sfconnect_auth_legacy.refusals import Attempt
 from sfconnect_auth_legacy.retirement import SOAP_LOGIN
 from sfconnect_auth_legacy.soap import (
@@ -26,7 +33,6 @@ from sfconnect_auth_legacy.soap import (
     logout_request,
     read_login,
 )
-from sfconnect_auth_legacy.username_password import reveal
 from sfconnect_auth_legacy.xml import XmlError
 
 OLDEST: Final = 31
@@ -40,17 +46,10 @@ class SoapLogin:
     plugin_api: ClassVar[int] = 1
     retirement: ClassVar[Retirement] = SOAP_LOGIN
 
-    login_url: str = option(
-        help="My Domain of the org, or login or test.salesforce.com.",
-        example="https://acme.my.salesforce.com",
-    )
-    username: str = option(help="Login name of the user to act as.", example="ada@example.com")
+    login_url: str = option(**LOGIN_URL_OPTION)
+    username: str = option(**USERNAME_OPTION)
     password: Secret | str = option(help="Password of the user.", secret=True)
-    security_token: Secret | str | None = option(
-        help="Security token of the user; none is needed from a trusted IP range.",
-        secret=True,
-        default=None,
-    )
+    security_token: Secret | str | None = option(**SECURITY_TOKEN_OPTION)
     soap_version: str = option(
         help="API version of the login, from 31.0 to 64.0; later ones have none.", default="64.0"
     )
@@ -75,7 +74,7 @@ class SoapLogin:
             AuthError: The login was refused, or the password has expired.
             HostNotAllowedError: The answer names an API address that is not Salesforce's.
         """
-        password = reveal(self.password) + reveal(self.security_token)
+        password = sent_password(self)
         scope = Scope(self.organization_id, self.portal_id)
         try:
             request = login_request(self._url(self.login_url), self.username, password, scope)
@@ -103,8 +102,7 @@ class SoapLogin:
         return f"{base}/services/Soap/u/{self.soap_version}"
 
     def _attempt(self, *more: str) -> Attempt:
-        password, token = reveal(self.password), reveal(self.security_token)
-        secrets = (password + token, password, token, *more)
+        secrets = (*secrets_of(self), *more)
         return Attempt("SOAP", host_of(self.login_url), self.username, secrets)
 
 

@@ -16,6 +16,14 @@ from sfconnect.auth import (
 )
 from sfconnect_auth_legacy.hosts import host_of, login_base
 from sfconnect_auth_legacy.oauth import check_revoked, form_request, read_token
+from sfconnect_auth_legacy.passwords import (
+    LOGIN_URL_OPTION,
+    SECURITY_TOKEN_OPTION,
+    USERNAME_OPTION,
+    reveal,
+    secrets_of,
+    sent_password,
+)
 from sfconnect_auth_legacy.refusals import Attempt
 from sfconnect_auth_legacy.retirement import OAUTH_FLOW
 
@@ -27,23 +35,16 @@ class UsernamePassword:
     plugin_api: ClassVar[int] = 1
     retirement: ClassVar[Retirement] = OAUTH_FLOW
 
-    login_url: str = option(
-        help="My Domain of the org, or login or test.salesforce.com.",
-        example="https://acme.my.salesforce.com",
-    )
+    login_url: str = option(**LOGIN_URL_OPTION)
     client_id: str = option(help="Consumer key of the connected app.")
-    username: str = option(help="Login name of the user to act as.", example="ada@example.com")
+    username: str = option(**USERNAME_OPTION)
     password: Secret | str = option(help="Password of the user.", secret=True)
     client_secret: Secret | str | None = option(
         help="Consumer secret of the connected app, where it requires one.",
         secret=True,
         default=None,
     )
-    security_token: Secret | str | None = option(
-        help="Security token of the user; none is needed from a trusted IP range.",
-        secret=True,
-        default=None,
-    )
+    security_token: Secret | str | None = option(**SECURITY_TOKEN_OPTION)
 
     def __post_init__(self) -> None:
         warn_of_retirement(OAUTH_FLOW)
@@ -62,7 +63,7 @@ class UsernamePassword:
             "client_id": self.client_id,
             "client_secret": reveal(self.client_secret),
             "username": self.username,
-            "password": reveal(self.password) + reveal(self.security_token),
+            "password": sent_password(self),
         }
         response = await context.send(form_request(self._url("token"), fields))
         return read_token(
@@ -83,11 +84,5 @@ class UsernamePassword:
         return f"{self.login_url}/services/oauth2/{endpoint}"
 
     def _attempt(self, *more: str) -> Attempt:
-        password, token = reveal(self.password), reveal(self.security_token)
-        secrets = (password + token, password, token, reveal(self.client_secret), *more)
+        secrets = (*secrets_of(self), reveal(self.client_secret), *more)
         return Attempt("username-password", host_of(self.login_url), self.username, secrets)
-
-
-def reveal(value: Secret | str | None) -> str:
-    """The text of a secret option, which ``coerce_secrets`` has wrapped; empty for None."""
-    return value.reveal() if isinstance(value, Secret) else value or ""

@@ -10,7 +10,9 @@ from sfconnect.auth.base import AuthContext, Credentials
 from sfconnect.auth.oauth2.browser_login import (
     GRANT,
     IDENTITY_IGNORES,
-    TIMEOUT_S,
+    LOGIN_HINT_OPTION,
+    LOGIN_PROMPT_OPTION,
+    TIMEOUT_OPTION,
     Code,
     CodeRequest,
     check_code_options,
@@ -59,14 +61,9 @@ class OAuth2AuthorizationCode(ProviderOptions):
         default=("http://127.0.0.1:0/callback",),
         example="http://localhost:8400/callback",
     )
-    login_hint: str | None = option(help="Username to fill in for the person.", default=None)
-    login_prompt: str | None = option(
-        help="What the person is asked in any case: login, consent or select_account.",
-        default=None,
-    )
-    timeout_s: float = option(
-        help="Seconds that the person has to finish.", default=TIMEOUT_S, example="300"
-    )
+    login_hint: str | None = option(**LOGIN_HINT_OPTION)
+    login_prompt: str | None = option(**LOGIN_PROMPT_OPTION)
+    timeout_s: float = option(**TIMEOUT_OPTION)
 
     def __post_init__(self) -> None:
         ProviderOptions.__post_init__(self)

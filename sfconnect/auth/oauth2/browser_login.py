@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from secrets import token_urlsafe
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sfconnect.auth._authlib import authorize_url
 from sfconnect.auth.oauth2.deadlines import first_of, within
@@ -31,6 +31,20 @@ GRANT: Final = "authorization_code"
 TIMEOUT_S: Final = 120.0
 IDENTITY_IGNORES: Final = ("redirect_uris", "login_prompt", "timeout_s")
 """Options of such a login that say how a person is asked, and nothing of whose token it is."""
+LOGIN_HINT_OPTION: Final[Mapping[str, Any]] = {
+    "help": "Username to fill in for the person.",
+    "default": None,
+}
+LOGIN_PROMPT_OPTION: Final[Mapping[str, Any]] = {
+    "help": "What the person is asked in any case: login, consent or select_account.",
+    "default": None,
+}
+TIMEOUT_OPTION: Final[Mapping[str, Any]] = {
+    "help": "Seconds that the person has to finish.",
+    "default": TIMEOUT_S,
+    "example": "300",
+}
+"""What ``option(**…)`` is told, whatever server the person logs in to."""
 _PASTE_TRIES: Final = 5
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import urlencode
 
 from sfconnect._types import Secret
 from sfconnect.auth.oauth2.deadlines import first_of
 from sfconnect.auth.oauth2.refusals import explain
-from sfconnect.auth.oauth2.wire import FORM, Refusal, client_proof, read_answer
+from sfconnect.auth.oauth2.wire import FORM, Refusal, client_proof, positive_number, read_answer
 from sfconnect.auth.urls import split_endpoint
 from sfconnect.errors import (
     AuthError,
@@ -102,8 +101,8 @@ def read_device_answer(response: Response) -> DeviceCode | Refusal:
             _plain(user_code),
             place,
             _safe_url(members, "verification_uri_complete"),
-            _seconds(members, "interval") or INTERVAL_S,
-            _seconds(members, "expires_in") or LIFE_S,
+            positive_number(members.get("interval")) or INTERVAL_S,
+            positive_number(members.get("expires_in")) or LIFE_S,
         )
     refusal = read_answer(response)
     if isinstance(refusal, Refusal) and refusal.error:
@@ -139,17 +138,6 @@ def _safe_url(members: Mapping[str, Any], name: str) -> str | None:
     except ConfigurationError:
         return None
     return url if url.isprintable() and " " not in url else None
-
-
-def _seconds(members: Mapping[str, Any], name: str) -> float | None:
-    value = members.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if isfinite(number) and number > 0 else None
 
 
 async def log_in_by_device(

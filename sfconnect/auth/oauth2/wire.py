@@ -425,7 +425,7 @@ def _scheme(token_type: str) -> str:
 def _expiry(answer: TokenAnswer, token: str, now: float) -> float | None:
     """When the token ends, by this machine's clock; None if nothing tells."""
     told = answer.expires_at
-    if told is None and (lifetime := _number(answer.members.get("expires_in"))):
+    if told is None and (lifetime := positive_number(answer.members.get("expires_in"))):
         return now + lifetime
     told = told or jwt_expiry(token)
     return told and told - (answer.drift_s or 0.0)
@@ -458,7 +458,7 @@ def _extra(members: Mapping[str, Any]) -> Mapping[str, Any]:
     )
 
 
-def _number(value: object) -> float | None:
+def positive_number(value: object) -> float | None:
     """A positive number, also where it is written as text."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -470,7 +470,7 @@ def _number(value: object) -> float | None:
 
 
 def _epoch(value: object) -> float | None:
-    number = _number(value)
+    number = positive_number(value)
     return number / 1000 if number is not None and number > _MILLISECONDS else number
 
 
@@ -485,4 +485,4 @@ def jwt_expiry(token: str) -> float | None:
         )
     except (binascii.Error, ValueError, RecursionError):
         return None
-    return _number(claims.get("exp")) if isinstance(claims, dict) else None
+    return positive_number(claims.get("exp")) if isinstance(claims, dict) else None

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from typing import IO, Any, ClassVar, Final
+from collections.abc import Sequence
+from typing import IO, Final
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sfconnect.etl.columns import Column, Kind
-from sfconnect.etl.schema import ROW_TYPES, arrow_schema, record_batch
+from sfconnect.etl.columns import Column
+from sfconnect.etl.schema import record_batch
+from sfconnect.etl.sinks.columnar import ColumnarSink
 
 MAX_GROUP_ROWS: Final = 65_536
 MAX_GROUP_BYTES: Final = 16 * 1024 * 1024
 """What is held in memory until it makes a row group; whichever is reached first."""
 
 
-class ParquetSink:
+class ParquetSink(ColumnarSink):
     """Writes Parquet."""
 
-    row_types: ClassVar[Mapping[Kind, Any]] = ROW_TYPES
-
     def __init__(self, columns: Sequence[Column], file: IO[bytes]) -> None:
-        self._columns = columns
-        self._schema = arrow_schema(columns)
-        self._file = file
-        self._writer: pq.ParquetWriter | None = None
+        super().__init__(columns, file)
         self._batches: list[pa.RecordBatch] = []
         self._rows = 0
         self._bytes = 0
@@ -54,13 +49,4 @@ class ParquetSink:
     def finish(self) -> None:
         """Write the last row group and the footer."""
         self._flush()
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
-
-    def discard(self) -> None:
-        """Close the writer while its file is still open, or it will try to when it is collected."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            with suppress(OSError, pa.ArrowException):
-                writer.close()
+        super().finish()

@@ -10,7 +10,9 @@ from sfconnect.auth.base import AuthContext, Credentials
 from sfconnect.auth.oauth2.browser_login import (
     GRANT,
     IDENTITY_IGNORES,
-    TIMEOUT_S,
+    LOGIN_HINT_OPTION,
+    LOGIN_PROMPT_OPTION,
+    TIMEOUT_OPTION,
     Code,
     CodeRequest,
     check_code_options,
@@ -22,7 +24,13 @@ from sfconnect.auth.options import coerce_secrets, option
 from sfconnect.errors import HostNotAllowedError
 from sfconnect.salesforce.auth.facts import AUTHORIZE_PATH, login_facts
 from sfconnect.salesforce.auth.hints import RULES
-from sfconnect.salesforce.auth.persons_grant import end_grant, renew_grant
+from sfconnect.salesforce.auth.persons_grant import (
+    CLIENT_SECRET_OPTION,
+    LOGIN_URL_OPTION,
+    SCOPE_OPTION,
+    end_grant,
+    renew_grant,
+)
 from sfconnect.salesforce.auth.secret_rotation import (
     CLIENT_SECRET_NEXT,
     check_secrets,
@@ -46,34 +54,20 @@ class AuthorizationCode:
 
     identity_ignores: ClassVar[tuple[str, ...]] = IDENTITY_IGNORES
 
-    login_url: str = option(
-        help="Where the person logs in: My Domain, a site, or login or test.salesforce.com.",
-        example="https://acme.my.salesforce.com",
-    )
+    login_url: str = option(**LOGIN_URL_OPTION)
     client_id: str = option(help="Consumer key of the app.")
-    client_secret: Secret | str | None = option(
-        help="Consumer secret, where the app requires it for this flow.", secret=True, default=None
-    )
+    client_secret: Secret | str | None = option(**CLIENT_SECRET_OPTION)
     client_secret_next: Secret | str | None = option(**CLIENT_SECRET_NEXT)
-    scope: str | None = option(
-        help="Scopes to ask for, separated by spaces; left out, all that the app has.",
-        default=None,
-        example="api refresh_token",
-    )
+    scope: str | None = option(**SCOPE_OPTION)
     redirect_uris: tuple[str, ...] = option(
         help="Callback URLs of the app, exactly as registered; the first whose port is free is "
         "used.",
         default=(REDIRECT_URI,),
         example=REDIRECT_URI,
     )
-    login_hint: str | None = option(help="Username to fill in for the person.", default=None)
-    login_prompt: str | None = option(
-        help="What the person is asked in any case: login, consent or select_account.",
-        default=None,
-    )
-    timeout_s: float = option(
-        help="Seconds that the person has to finish.", default=TIMEOUT_S, example="300"
-    )
+    login_hint: str | None = option(**LOGIN_HINT_OPTION)
+    login_prompt: str | None = option(**LOGIN_PROMPT_OPTION)
+    timeout_s: float = option(**TIMEOUT_OPTION)
 
     def __post_init__(self) -> None:
         coerce_secrets(self)

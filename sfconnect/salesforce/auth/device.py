@@ -21,7 +21,13 @@ from sfconnect.auth.retirement import Retirement, warn_of_retirement
 from sfconnect.errors import ConfigurationError
 from sfconnect.salesforce.auth.facts import login_facts
 from sfconnect.salesforce.auth.hints import RULES
-from sfconnect.salesforce.auth.persons_grant import end_grant, renew_grant
+from sfconnect.salesforce.auth.persons_grant import (
+    CLIENT_SECRET_OPTION,
+    LOGIN_URL_OPTION,
+    SCOPE_OPTION,
+    end_grant,
+    renew_grant,
+)
 from sfconnect.salesforce.auth.secret_rotation import (
     CLIENT_SECRET_NEXT,
     check_secrets,
@@ -51,20 +57,11 @@ class Device:
     identity_ignores: ClassVar[tuple[str, ...]] = ("accept_restricted",)
     retirement: ClassVar[Retirement] = RETIREMENT
 
-    login_url: str = option(
-        help="Where the person logs in: My Domain, a site, or login or test.salesforce.com.",
-        example="https://acme.my.salesforce.com",
-    )
+    login_url: str = option(**LOGIN_URL_OPTION)
     client_id: str = option(help="Consumer key of the app.")
-    client_secret: Secret | str | None = option(
-        help="Consumer secret, where the app requires it for this flow.", secret=True, default=None
-    )
+    client_secret: Secret | str | None = option(**CLIENT_SECRET_OPTION)
     client_secret_next: Secret | str | None = option(**CLIENT_SECRET_NEXT)
-    scope: str | None = option(
-        help="Scopes to ask for, separated by spaces; left out, all that the app has.",
-        default=None,
-        example="api refresh_token",
-    )
+    scope: str | None = option(**SCOPE_OPTION)
     accept_restricted: bool = option(
         help="Whether you know that Salesforce lets few apps use this flow, and yours is one.",
         default=False,

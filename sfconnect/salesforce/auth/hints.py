@@ -88,29 +88,20 @@ _CLIENT_CREDENTIALS: Final = (
 )
 
 _APP_AND_USER: Final = (
-    Rule(
-        "invalid_app_access",
-        "",
-        AppAccessDenied,
-        _ASSIGN,
-        "user-not-approved",
-        cause="The app is for approved users only, and this one is not among them.",
-    ),
-    Rule(
-        "oauth_app_access_denied",
-        "",
-        AppAccessDenied,
-        _ASSIGN,
-        "user-not-approved",
-        cause="The app is for approved users only, and this one is not among them.",
-    ),
-    Rule(
-        "",
-        "not admin approved",
-        AppAccessDenied,
-        _ASSIGN,
-        "user-not-approved",
-        cause="The app is for approved users only, and this one is not among them.",
+    *(
+        Rule(
+            code,
+            text,
+            AppAccessDenied,
+            _ASSIGN,
+            "user-not-approved",
+            cause="The app is for approved users only, and this one is not among them.",
+        )
+        for code, text in (
+            ("invalid_app_access", ""),
+            ("oauth_app_access_denied", ""),
+            ("", "not admin approved"),
+        )
     ),
     Rule(
         "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sfconnect.auth.oauth2.browser_login import renewal_token
 from sfconnect.salesforce.auth.refresh_token import RefreshToken
@@ -10,10 +10,27 @@ from sfconnect.salesforce.auth.secret_rotation import SecretOptions
 from sfconnect.salesforce.auth.token_endpoint import revoke_token
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sfconnect.auth.base import AuthContext, Credentials
     from sfconnect.auth.oauth2.refusals import LoginFacts
 
 SCOPE: Final = "refresh_token"
+LOGIN_URL_OPTION: Final[Mapping[str, Any]] = {
+    "help": "Where the person logs in: My Domain, a site, or login or test.salesforce.com.",
+    "example": "https://acme.my.salesforce.com",
+}
+CLIENT_SECRET_OPTION: Final[Mapping[str, Any]] = {
+    "help": "Consumer secret, where the app requires it for this flow.",
+    "secret": True,
+    "default": None,
+}
+SCOPE_OPTION: Final[Mapping[str, Any]] = {
+    "help": "Scopes to ask for, separated by spaces; left out, all that the app has.",
+    "default": None,
+    "example": "api refresh_token",
+}
+"""What ``option(**…)`` is told, in each of the ways that a person logs in."""
 
 
 class GrantOptions(SecretOptions, Protocol):
