@@ -6,13 +6,9 @@ What the server was sent is counted by the proxy that makes the trouble, with an
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import stat
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +47,7 @@ from sfconnect.testing.fault_proxy import (
     Vanish,
     WrongCertificate,
 )
+from tests.faults.leftovers import hung_up
 
 LIMIT_S = 0.25
 AGAIN = RetryPolicy(max_attempts=2, initial_s=0.001, max_s=0.01)
@@ -218,27 +215,6 @@ async def test_nothing_of_the_client_outlasts_its_closing_while_the_peer_goes_on
             assert not api.stats().in_flight
 
         await hung_up(proxy)
-
-
-async def hung_up(proxy: FaultProxy) -> None:
-    """Wait until the client has closed its sockets; no goodbye of a dead peer is waited for."""
-    async with asyncio.timeout(1):
-        while sockets_to(proxy):  # noqa: ASYNC110  # nothing announces it
-            await asyncio.sleep(0.005)
-
-
-def sockets_to(proxy: FaultProxy) -> int:
-    """How many sockets of this process are the client's end of a connection to the proxy."""
-    port = int(proxy.url.rpartition(":")[2])
-    return sum(_peer_port(int(entry.name)) == port for entry in Path("/dev/fd").iterdir())
-
-
-def _peer_port(number: int) -> int | None:
-    with suppress(OSError):  # that of the listing itself is closed by now; others have no peer
-        if stat.S_ISSOCK(os.fstat(number).st_mode):
-            with socket.socket(fileno=os.dup(number)) as copy:
-                return int(copy.getpeername()[1]) if copy.family == socket.AF_INET else None
-    return None
 
 
 # What ends on the next request

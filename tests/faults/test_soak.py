@@ -1,21 +1,25 @@
-"""A soak under random trouble, and the server's books to judge it by.
+"""A soak under random trouble, with and without TLS, and the server's books to judge it by.
 
 Nothing that was said to be written is missing or there twice, nothing that was said to have failed
 is there, no row of a query is missed or read twice, and no stream ends early without an error.
-And it leaves no more in memory after the second round than after the first.
+Each failure is one of ours. No task, socket or slot outlasts the client, and it leaves no more in
+memory after the second round than after the first.
+
+A seed that fails is in the test's name; ``SFCONNECT_SOAK=7`` runs that one alone, with and without
+TLS, and ``SFCONNECT_SOAK=1-40`` makes a long run of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import random
+import os
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from types import CoroutineType, FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -31,59 +35,31 @@ from sfconnect import (
 from sfconnect.auth import AuthContext, Credentials
 from sfconnect.fan_out import Outcome
 from sfconnect.retry import RetryBudget
-from sfconnect.testing.fault_proxy import (
-    CorruptGzip,
-    CutBody,
-    Drip,
-    Duplicate,
-    Exchange,
-    Fault,
-    FaultProxy,
-    HalfOpen,
-    Instead,
-    ResetAfter,
-    ResetBefore,
-    Stall,
-)
+from sfconnect.testing import FaultProxy
 from sfconnect_emulator import Emulator
 from sfconnect_emulator.ledger import Write
+from tests.faults.composing import Composing
+from tests.faults.leftovers import hung_up
+from tests.faults.weather import Weather
+
+T = TypeVar("T")
 
 CONTACTS = 1100
-CREATES, UPSERTS, UPDATES, DELETES, READS = 150, 100, 60, 60, 6
+CREATES, UPSERTS, PAIRS, UPDATES, DELETES, READS = 120, 80, 40, 50, 50, 6
 POLICY = RetryPolicy(max_attempts=8, initial_s=0.001, max_s=0.01)
-UNAUTHORIZED = '[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]'
+FIRST, SECOND = "soak-first-{}", "soak-second-{}"
 
 
-class Trouble:
-    """One exchange in four meets some fault, as the dice of a seed say."""
+def runs() -> list[tuple[int, bool]]:
+    """The seeds, and whether TLS is spoken."""
+    first, _, last = os.environ.get("SFCONNECT_SOAK", "").partition("-")
+    if not first:
+        return [(1, True), (2, False), (3, True)]
+    chosen = range(int(first), int(last or first) + 1)
+    return [(seed, tls) for seed in chosen for tls in (True, False)]
 
-    def __init__(self, seed: int) -> None:
-        self._dice = random.Random(seed)
-        self.made: Counter[str] = Counter()
 
-    def __call__(self, exchange: Exchange) -> Fault | None:
-        if self._dice.random() > 0.25:
-            return None
-        fault = self._dice.choice(self._faults(exchange))
-        self.made[type(fault).__name__] += 1
-        return fault
-
-    def _faults(self, exchange: Exchange) -> list[Fault]:
-        acts = self._dice.random() < 0.5
-        anywhere: list[Fault] = [
-            ResetBefore(),
-            ResetAfter(),
-            CutBody(after=self._dice.randrange(60)),
-            CutBody(after=self._dice.randrange(60), chunked=True),
-            CorruptGzip(),
-            Drip(size=500, pause_s=0),
-            HalfOpen(),
-            Instead(503, acts=acts),
-            Instead(401, UNAUTHORIZED, "application/json"),
-            Stall(acts=acts),
-        ]
-        # A network that doubles a create has doubled it, whatever the client does.
-        return anywhere if exchange.method == "POST" else [*anywhere, Duplicate()]
+RUNS = [pytest.param(seed, tls, id=f"{seed}-{'tls' if tls else 'plain'}") for seed, tls in runs()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +80,27 @@ async def org() -> AsyncIterator[Emulator]:
 
 
 @asynccontextmanager
-async def in_trouble(org: Emulator, trouble: Trouble) -> AsyncIterator[Salesforce]:
-    """A connection to an org whose network is as the dice say."""
-    async with FaultProxy(org.login_url, trouble) as proxy:
-        troubled = Salesforce.connect(
+async def in_trouble(org: Emulator, weather: Weather, *, tls: bool) -> AsyncIterator[Salesforce]:
+    """A connection to an org whose network is as the dice say; nothing is left of it behind."""
+    async with (
+        Composing(org) as composing,
+        FaultProxy(
+            composing.url, weather.of_request, connections=weather.of_connection, tls=tls
+        ) as proxy,
+    ):
+        async with Salesforce.connect(
             Through(login_of(org), proxy.url),
+            ca_file=proxy.ca_file,
             retry=POLICY,
             budget=RetryBudget(capacity=100_000),
+            circuit_breaker=False,
+            connect_timeout_s=0.3,
             read_timeout_s=0.3,
             max_connections=16,
-        )
-        async with troubled as sf:
+        ) as sf:
             yield sf
+            assert sf.stats().in_flight in {None, 0}
+        await hung_up(proxy)
         proxy.exchanges.clear()
 
 
@@ -123,37 +108,63 @@ def login_of(org: Emulator) -> ClientCredentials:
     return ClientCredentials(org.login_url, org.client_id, org.client_secret)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the client says has happened."""
+
+    writes: list[Outcome[Any]]
+    pairs: list[Outcome[Any]]
+    changes: list[Outcome[Any]]
+    reads: list[list[str] | SfConnectError]
+    streams: list[bytes | SfConnectError]
+
+
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("seed", "tls"), RUNS)
 async def test_nothing_is_lost_or_doubled_whatever_the_network_does(
-    org: Emulator, seed: int
+    org: Emulator, seed: int, tls: bool
 ) -> None:
-    trouble = Trouble(seed)
+    weather = Weather(seed, on_storm=org.control.revoke_tokens)
     async with Salesforce.connect(login_of(org)) as well:
         accounts = well.sobject("Account")
         olds = [accounts.create({"Name": f"old-{n}"}) for n in range(UPDATES + DELETES)]
         ids = await well.gather(olds)
         before = len(org.control.ledger())
 
-        async with in_trouble(org, trouble) as sf:
-            writes = await written(sf, creates_and_upserts(sf))
-            changes = await written(sf, updates_and_deletes(sf, ids))
-            reads = [await read(sf) for _ in range(READS)]
-            streams = [await streamed(sf) for _ in range(READS)]
+        async with in_trouble(org, weather, tls=tls) as sf:
+            told = await everything_at_once(sf, ids)
 
-        found = await well.query("SELECT Id, Name FROM Account WHERE Name LIKE 'soak-%'").all()
+        query = "SELECT Id, Name, ParentId FROM Account WHERE Name LIKE 'soak-%'"
+        found = await well.query(query).all()
         contacts = {row["Id"] for row in await well.query("SELECT Id FROM Contact").all()}
         described = await streamed(well)
     books = org.control.ledger()[before:]
-    check_writes(writes, Counter(row["Name"] for row in found), {row["Id"] for row in found})
-    check_creates_in_the_books(writes, books)
-    check_changes(changes, ids, {row["Id"]: row["Name"] for row in found}, books)
-    check_reads(reads, contacts)
+    there = {row["Id"]: row["Name"] for row in found}
+    check_writes(told.writes, Counter(there.values()), set(there))
+    check_pairs(told.pairs, found)
+    check_creates_in_the_books(told, books)
+    check_changes(told.changes, ids, there, books)
+    check_reads(told.reads, contacts)
     assert isinstance(described, bytes)
-    assert described in streams
-    assert all(read == described for read in streams if isinstance(read, bytes))
-    assert len(trouble.made) >= 8
-    assert trouble.made.total() >= 50
+    assert described in told.streams
+    assert all(read == described for read in told.streams if isinstance(read, bytes))
+    check_errors(told)
+    assert len(weather.made) >= 12, weather.made
+    assert weather.made.total() >= 100
+
+
+async def everything_at_once(sf: Salesforce, ids: list[str]) -> Told:
+    async with asyncio.TaskGroup() as group:
+        writes = group.create_task(written(sf, creates_and_upserts(sf)))
+        pairs = group.create_task(written(sf, composites(sf)))
+        changes = group.create_task(written(sf, updates_and_deletes(sf, ids)))
+        reads = group.create_task(times(READS, lambda: read(sf)))
+        streams = group.create_task(times(READS, lambda: streamed(sf)))
+    return Told(writes.result(), pairs.result(), changes.result(), reads.result(), streams.result())
+
+
+async def times(number: int, work: Callable[[], Awaitable[T]]) -> list[T]:
+    return [await work() for _ in range(number)]
 
 
 def creates_and_upserts(sf: Salesforce) -> Iterable[Call[Any]]:
@@ -162,6 +173,33 @@ def creates_and_upserts(sf: Salesforce) -> Iterable[Call[Any]]:
         yield accounts.create({"Name": f"soak-create-{n}"})
     for n in range(UPSERTS):
         yield accounts.upsert("Ext_Id__c", f"soak-{n}", {"Name": f"soak-upsert-{n}"})
+
+
+def composites(sf: Salesforce) -> Iterable[Call[Any]]:
+    """Requests that create two records each, the second of which refers to the first."""
+    base = f"/services/data/v{sf.api_version}"
+    for n in range(PAIRS):
+        yield sf.request(
+            "POST",
+            f"{base}/composite",
+            json={
+                "allOrNone": False,
+                "compositeRequest": [
+                    {
+                        "method": "POST",
+                        "url": f"{base}/sobjects/Account",
+                        "referenceId": "first",
+                        "body": {"Name": FIRST.format(n)},
+                    },
+                    {
+                        "method": "POST",
+                        "url": f"{base}/sobjects/Account",
+                        "referenceId": "second",
+                        "body": {"Name": SECOND.format(n), "ParentId": "@{first.id}"},
+                    },
+                ],
+            },
+        )
 
 
 def updates_and_deletes(sf: Salesforce, ids: list[str]) -> Iterable[Call[Any]]:
@@ -214,21 +252,42 @@ def check_writes(writes: list[Outcome[Any]], there: Counter[str], ids: set[str])
     assert all(not isinstance(one.error, OutcomeUnknownError) for one in upserts)
 
 
-def check_creates_in_the_books(writes: list[Outcome[Any]], books: tuple[Write, ...]) -> None:
+def check_pairs(pairs: list[Outcome[Any]], found: list[dict[str, Any]]) -> None:
+    """Both records of a composite request are there once, or none, as it was said."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in found:
+        rows.setdefault(row["Name"], []).append(row)
+    for outcome in pairs:
+        firsts = rows.get(FIRST.format(outcome.index), [])
+        seconds = rows.get(SECOND.format(outcome.index), [])
+        assert len(firsts) == len(seconds) <= 1
+        if outcome.error is None:
+            assert outcome.value is not None
+            parts = outcome.value["compositeResponse"]
+            assert [part["httpStatusCode"] for part in parts] == [201, 201]
+            assert [part["body"]["id"] for part in parts] == [firsts[0]["Id"], seconds[0]["Id"]]
+        elif not isinstance(outcome.error, OutcomeUnknownError):
+            assert not firsts
+        if seconds:
+            assert seconds[0]["ParentId"] == firsts[0]["Id"]
+
+
+def check_creates_in_the_books(told: Told, books: tuple[Write, ...]) -> None:
     """Each create that was said to have succeeded is one entry, and each entry is accounted for."""
     entries = Counter(
         one.record_id for one in books if (one.action, one.method) == ("created", "POST")
     )
-    creates = writes[:CREATES]
+    creates = told.writes[:CREATES]
     assert all(entries[str(one.value)] == 1 for one in creates if one.error is None)
-    unknown = sum(isinstance(one.error, OutcomeUnknownError) for one in creates)
-    succeeded = sum(one.error is None for one in creates)
+    posts = [*creates, *told.pairs, *told.pairs]  # of which each makes two records
+    unknown = sum(isinstance(one.error, OutcomeUnknownError) for one in posts)
+    succeeded = sum(one.error is None for one in posts)
     assert succeeded <= entries.total() <= succeeded + unknown
     upserted = Counter(
         one.path for one in books if (one.action, one.method) == ("created", "PATCH")
     )
     assert set(upserted.values()) == {1}
-    assert len(upserted) >= sum(one.error is None for one in writes[CREATES:])
+    assert len(upserted) >= sum(one.error is None for one in told.writes[CREATES:])
 
 
 def check_changes(
@@ -255,13 +314,21 @@ def check_reads(reads: list[list[str] | SfConnectError], contacts: set[str]) -> 
         assert set(ids) == contacts
 
 
+def check_errors(told: Told) -> None:
+    """Each is one of ours, says how often it was tried, and they are the lesser part."""
+    outcomes = [*told.writes, *told.pairs, *told.changes]
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    assert all(isinstance(error, SfConnectError) for error in errors)
+    assert len(errors) < len(outcomes) / 2
+
+
 @pytest.mark.timeout(90)
 async def test_a_second_round_of_trouble_leaves_no_more_in_memory_than_the_first(
     org: Emulator,
 ) -> None:
     """One object kept of each call would be 350; connections come and go, of which there are 20."""
     connected = Salesforce.connect(login_of(org), max_connections=4)
-    async with connected as well, in_trouble(org, Trouble(4)) as sf:
+    async with connected as well, in_trouble(org, Weather(4), tls=True) as sf:
         kept = []
         for _ in range(2):
             await one_round(well, sf)
@@ -275,11 +342,8 @@ async def test_a_second_round_of_trouble_leaves_no_more_in_memory_than_the_first
 
 async def one_round(well: Salesforce, sf: Salesforce) -> None:
     accounts = well.sobject("Account")
-    ids = await well.gather(accounts.create({"Name": f"old-{n}"}) for n in range(40))
-    await written(sf, creates_and_upserts(sf))
-    await written(sf, updates_and_deletes(sf, ids))
-    await read(sf)
-    await streamed(sf)
+    ids = await well.gather(accounts.create({"Name": f"old-{n}"}) for n in range(UPDATES + DELETES))
+    await everything_at_once(sf, ids)
 
 
 HOLDERS = (BaseException, TracebackType, FrameType, CoroutineType, asyncio.Future)
