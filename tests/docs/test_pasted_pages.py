@@ -19,6 +19,7 @@ from sfconnect.auth.registry import STRATEGIES
 DOCS = Path(__file__).parents[2] / "docs"
 EACH_LOGIN = DOCS / "how-to/try-each-flow.md"
 PAGES = [EACH_LOGIN, DOCS / "tutorials/first-login.md"]
+CHAPTER = re.compile(r"^(?=## )", re.MULTILINE)
 BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^### ([a-z0-9-]+)$", re.MULTILINE)
 MARK = "===== end of block ====="
@@ -33,34 +34,58 @@ HURRY = (
 class Trial:
     """One block of commands, and what it should print."""
 
-    page: Path
-    number: int
     commands: str
     shown: str = ""
 
 
-def trials_of(page: Path) -> list[Trial]:
+@dataclass(frozen=True)
+class Paste:
+    """Blocks that are pasted into one shell, one after the other."""
+
+    name: str
+    trials: tuple[Trial, ...]
+    hurried: bool = False
+
+
+def trials_in(text: str) -> list[Trial]:
     found: list[Trial] = []
-    for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+    for kind, block in BLOCK.findall(text):
         if kind == "bash":
-            found.append(Trial(page, len(found), text))
+            found.append(Trial(block))
         else:
-            found[-1] = replace(found[-1], shown=text)
+            found[-1] = replace(found[-1], shown=block)
     return found
 
 
-TRIALS = [trial for page in PAGES for trial in trials_of(page)]
+def pastes_of(page: Path) -> list[Paste]:
+    """A tutorial whole; of the logins, each chapter between the first and the last, as it says."""
+    text = page.read_text(encoding="utf-8")
+    if page != EACH_LOGIN:
+        return [Paste(page.stem, tuple(trials_in(text)))]
+    begin, *chapters, end = filter(None, map(trials_in, CHAPTER.split(text)))
+    return [
+        Paste(f"{page.stem} {number}", (*begin, *chapter, *end), hurried=True)
+        for number, chapter in enumerate(chapters, 1)
+    ]
+
+
+TRIALS = [
+    pytest.param(paste, number, id=f"{paste.name}.{number}")
+    for page in PAGES
+    for paste in pastes_of(page)
+    for number in range(len(paste.trials))
+]
 
 
 @pytest.fixture(scope="module")
-def paste(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], list[str]]:
-    """Paste a page into a shell in an empty folder, once; tells what each block printed."""
+def printed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Paste], list[str]]:
+    """Paste blocks into a shell in an empty folder, once; tells what each block printed."""
 
     @cache
-    def printed(page: Path) -> list[str]:
+    def run(paste: Paste) -> list[str]:
         folder = tmp_path_factory.mktemp("pasted")
-        commands = [f"{trial.commands}echo '{MARK}'\n" for trial in trials_of(page)]
-        if page == EACH_LOGIN:
+        commands = [f"{trial.commands}echo '{MARK}'\n" for trial in paste.trials]
+        if paste.hurried:
             commands.insert(1, f"{HURRY} >/dev/null\n")
         done = subprocess.run(
             ["bash", "-s"],
@@ -76,7 +101,7 @@ def paste(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], list[str
         assert done.returncode == 0, done.stdout
         return done.stdout.split(f"{MARK}\n")
 
-    return printed
+    return run
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -99,13 +124,13 @@ def pattern(shown: str) -> re.Pattern[str]:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize(
-    "trial", TRIALS, ids=[f"{trial.page.stem} {trial.number}" for trial in TRIALS]
-)
+@pytest.mark.parametrize(("paste", "number"), TRIALS)
 def test_commands_print_what_the_page_shows(
-    paste: Callable[[Path], list[str]], trial: Trial
+    printed: Callable[[Paste], list[str]], paste: Paste, number: int
 ) -> None:
-    found = paste(trial.page)[trial.number]
+    trial = paste.trials[number]
+
+    found = printed(paste)[number]
 
     assert pattern(trial.shown).fullmatch(found), f"{trial.commands}printed:\n{found}"
 
