@@ -13,10 +13,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from jupyter_client.manager import AsyncKernelManager
 
 from sfconnect import ClientCredentials, Salesforce
 from sfconnect_emulator import Emulator
+from tests.docs.kernels import kernel
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/use-it-in-a-service.md"
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -177,22 +177,9 @@ async def test_a_job_that_is_told_to_end_while_it_queries_ends_in_order(
 
 
 async def test_cells_of_a_notebook_await(surroundings: dict[str, str], tmp_path: Path) -> None:
-    manager = AsyncKernelManager(
-        transport="ipc", ip=str(tmp_path / "kernel"), connection_file=str(tmp_path / "kernel.json")
-    )
-    await manager.start_kernel(cwd=str(tmp_path), env=surroundings)
-    client = manager.client()
-    client.start_channels()
-    try:
-        await client.wait_for_ready(timeout=30)
+    async with kernel(tmp_path, surroundings) as notebook:
         cell = f"{NOTEBOOK}\nimport json\nprint(json.dumps([row['Name'] for row in rows]))"
-        printed: list[str] = []
-        done = await client.execute_interactive(
-            cell, output_hook=lambda message: printed.append(message["content"].get("text", ""))
-        )
-    finally:
-        client.stop_channels()
-        await manager.shutdown_kernel(now=True)
+        printed, error = await notebook.run(cell)
 
-    assert done["content"]["status"] == "ok", done["content"]
-    assert len(json.loads("".join(printed))) == 10
+    assert error == ""
+    assert len(json.loads(printed)) == 10

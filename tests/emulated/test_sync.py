@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from sfconnect import ClientCredentials, NotFoundError, Salesforce
+from sfconnect import ClientCredentials, ConfigurationError, NotFoundError, Salesforce
 from sfconnect.errors import PoolClosed
 from sfconnect.sync import Blocking
 from sfconnect_emulator import Emulator
@@ -158,8 +161,7 @@ def test_outside_of_its_block_it_says_so(org: Emulator) -> None:
     work = nothing()
 
     with pytest.raises(PoolClosed, match="not open"):
-        blocking(work)
-    work.close()
+        blocking(work)  # and Python does not complain that nobody awaited it
     with blocking:
         pass
     with pytest.raises(PoolClosed, match="not open"):
@@ -183,3 +185,231 @@ asyncio.run(cell())
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=15)
 
     assert (done.stdout.strip(), done.stderr) == ("10", "")
+
+
+def test_it_can_be_opened_and_closed_where_no_block_will_do(org: Emulator) -> None:
+    run = connection(org).open()
+    assert run.open() is run  # once more changes nothing
+
+    assert run(run.connector.query("SELECT COUNT() FROM Contact").count()) == 10
+    thread = run(current_thread())
+    for _ in range(2):
+        run.close()
+
+    assert not thread.is_alive()
+    with pytest.raises(PoolClosed, match="not open"):
+        next(run.iterate(run.connector.query("SELECT Id FROM Account")))
+
+
+def connection(org: Emulator) -> Blocking[Salesforce]:
+    auth = ClientCredentials(org.login_url, org.client_id, org.client_secret)
+    return Blocking(Salesforce.connect(auth))
+
+
+def test_one_that_cannot_be_opened_leaves_no_thread() -> None:
+    blocking = Blocking(Salesforce.connect("client-credentials", login_url="ftp://example.com"))
+
+    for _ in range(2):
+        with pytest.raises(ConfigurationError):
+            blocking.open()
+
+    assert "sfconnect.sync" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_one_that_nobody_refers_to_is_closed(org: Emulator) -> None:
+    run = connection(org).open()
+    thread = run(current_thread())
+
+    del run
+    gc.collect()
+
+    assert not thread.is_alive()
+
+
+def test_one_that_is_collected_on_its_own_loop_closes_too(org: Emulator) -> None:
+    run = connection(org).open()
+    thread = run(current_thread())
+    held = [run]
+
+    async def let_go() -> None:
+        # Later, when the thread that asked for this has let go of it as well.
+        asyncio.get_running_loop().call_later(0.1, held.clear)
+
+    run(let_go())
+    del run
+    thread.join(10)
+
+    assert not held
+    assert not thread.is_alive()
+
+
+def test_leaving_the_block_ends_what_other_threads_wait_for(org: Emulator) -> None:
+    begun, ends = threading.Event(), []
+
+    async def endless() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    def wait() -> None:
+        try:
+            run(endless())
+        except PoolClosed as error:
+            ends.append(str(error))
+
+    with connection(org) as run:
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert begun.wait(5)
+    waiting.join(5)
+
+    assert [end.partition(".")[0] for end in ends] == [
+        "The connection was closed before this was done"
+    ]
+
+
+def test_work_that_cancels_itself_is_told_as_that(run: Blocking[Salesforce]) -> None:
+    async def given_up() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(futures.CancelledError):
+        run(given_up())
+
+    assert run(run.connector.query("SELECT COUNT() FROM Contact").count()) == 10
+
+
+def test_a_wait_on_its_own_loop_is_refused(run: Blocking[Salesforce]) -> None:
+    async def mistaken() -> int:
+        return run(run.connector.query("SELECT COUNT() FROM Contact").count())
+
+    with pytest.raises(ConfigurationError, match="await the call"):
+        run(mistaken())
+
+
+BEGIN = """
+import asyncio, os, signal, sys, threading
+from sfconnect import ClientCredentials, Salesforce
+from sfconnect.errors import ConfigurationError, PoolClosed
+from sfconnect.sync import Blocking
+
+run = Blocking(Salesforce.connect(ClientCredentials(*sys.argv[1:])))
+COUNT = "SELECT COUNT() FROM Contact"
+states = []
+
+async def slow():
+    # The signal comes when the main thread waits, which it does before long.
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        states.append("cancelled")
+        raise
+
+async def slow_rows():
+    yield 1
+    await slow()
+"""
+INTERRUPTED = """
+with run:
+    try:
+        run(slow())
+    except KeyboardInterrupt:
+        states.append("interrupted")
+    states.append(run(run.connector.query(COUNT).count()))
+print(sorted(states, key=str))
+"""
+INTERRUPTED_ROWS = """
+with run:
+    try:
+        for row in run.iterate(slow_rows()):
+            states.append(row)
+    except KeyboardInterrupt:
+        states.append("interrupted")
+    states.append(run(run.connector.query(COUNT).count()))
+print(sorted(states, key=str))
+"""
+INTERRUPTED_OUT = """
+try:
+    with run:
+        run(slow())
+except KeyboardInterrupt:
+    states.append("interrupted")
+print(sorted(states, key=str))
+"""
+NEVER_CLOSED = """
+print(run.open()(run.connector.query(COUNT).count()))
+rows = run.iterate(run.connector.query("SELECT Id FROM Account"))
+print(next(rows)["Id"][:3])
+waiting = threading.Thread(target=lambda: run(slow_thread()), daemon=True)
+
+async def slow_thread():
+    begun.set()
+    await asyncio.Event().wait()
+
+begun = threading.Event()
+threading.excepthook = lambda told: print(told.exc_type.__name__)
+waiting.start()
+begun.wait()
+"""
+NEVER_ENDING = """
+import sfconnect.sync
+sfconnect.sync._LEAVING_S = 0.2
+
+async def stubborn():
+    begun.set()
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+
+begun = threading.Event()
+threading.Thread(target=lambda: run.open()(stubborn()), daemon=True).start()
+begun.wait()
+print("the end")
+"""
+FORKED = """
+with run:
+    print(run(run.connector.query(COUNT).count()), flush=True)
+    child = os.fork()
+    if child == 0:
+        for use in (lambda: run(asyncio.sleep(0)), lambda: next(run.iterate(slow_rows()))):
+            try:
+                use()
+            except ConfigurationError as error:
+                print(error, flush=True)
+        run.close()
+        own = Blocking(Salesforce.connect(ClientCredentials(*sys.argv[1:])))
+        with own:
+            print(own(own.connector.query(COUNT).count()), flush=True)
+        sys.exit(7)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    print(run(run.connector.query(COUNT).count()))
+"""
+REFUSED = (
+    "This connection was opened by the process of which this one is a fork. "
+    "Hint: Open one in each process, after it has begun."
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are neither such signals nor forks")
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        pytest.param(INTERRUPTED, ["[10, 'cancelled', 'interrupted']"], id="Ctrl-C in a call"),
+        pytest.param(
+            INTERRUPTED_ROWS, ["[1, 10, 'cancelled', 'interrupted']"], id="Ctrl-C in a loop"
+        ),
+        pytest.param(INTERRUPTED_OUT, ["['cancelled', 'interrupted']"], id="Ctrl-C ends the block"),
+        pytest.param(NEVER_CLOSED, ["10", "001", "PoolClosed"], id="never closed"),
+        pytest.param(NEVER_ENDING, ["the end"], id="work that will not end"),
+        pytest.param(FORKED, ["10", REFUSED, REFUSED, "10", "7", "10"], id="a fork"),
+    ],
+)
+def test_a_program_ends_in_order(org: Emulator, program: str, told: list[str]) -> None:
+    auth = [org.login_url, org.client_id, org.client_secret]
+    command = [sys.executable, "-W", "error", "-c", BEGIN + program, *auth]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=15)
+
+    assert done.stdout.splitlines() == told
+    assert (done.stderr, done.returncode) == ("", 0)
