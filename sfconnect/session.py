@@ -198,7 +198,7 @@ class Session:
 
     async def _attempt(self, replays: list[None], request: Request, number: int) -> Response:
         credentials = self._manager.current or await self._login(self._manager.get())
-        exchange: Exchange[Credentials, Response] = self._exchange
+        exchange: Exchange[Credentials] = self._exchange
         own = self.allocations
         if own is not None and request.surface == own.surface:
             exchange = own.heeding(exchange, request, self)

@@ -17,6 +17,7 @@ from sfconnect.errors import (
     AuthConfigurationError,
     AuthError,
     ConfigurationError,
+    FailedAttempt,
     QueryError,
     SessionExpiredError,
     SfConnectError,
@@ -116,7 +117,10 @@ def sentence(error: SfConnectError) -> str:
     facts = [fact for fact in (error.code, error.request_id) if fact]
     known = f"({', '.join(facts)})" if facts else ""
     # Hints are our own words, and may show what a key looks like.
-    parts = (redact_text(error.message), error.hint, known)
+    message = redact_text(error.message)
+    if error.hint and (message[-1:].isalnum() or message.endswith(")")):
+        message += "."  # the API's own sentences end as they like
+    parts = (message, error.hint, known)
     return _on_one_line(" ".join(filter(None, parts)))
 
 
@@ -126,12 +130,18 @@ def history_of(error: SfConnectError) -> str | None:
     if len(attempts) < 2:  # noqa: PLR2004  # one attempt is no history
         return f"{given_up[0].upper()}{given_up[1:]}." if error.gave_up else None
     began = attempts[0].at if attempts[0].began is None else attempts[0].began
-    counts = Counter(attempt.reason for attempt in attempts)
-    reasons = ", ".join(
-        one if number == 1 else f"{one} {number} times" for one, number in counts.items()
-    )
-    tried = f"Tried {len(attempts)} times within {attempts[-1].at - began:.1f} s: {reasons}"
+    tried = f"Tried {len(attempts)} times within {attempts[-1].at - began:.1f} s"
+    counts = Counter(_reason(attempt) for attempt in attempts)
+    if len(counts) == 1:
+        tried += f", always {next(iter(counts))}"
+    else:
+        parts = (one if n == 1 else f"{n} times {one}" for one, n in counts.items())
+        tried += f": {', '.join(parts)}"
     return one_line(f"{tried}; {given_up}." if error.gave_up else f"{tried}.")
+
+
+def _reason(attempt: FailedAttempt) -> str:
+    return attempt.reason if attempt.status is None else f"{attempt.reason} ({attempt.status})"
 
 
 def one_line(text: str) -> str:

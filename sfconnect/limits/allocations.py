@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from sfconnect._single import Single
 from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import (
     AccessDeniedError,
@@ -24,17 +25,16 @@ from sfconnect.limits.guard import (
     not_sent,
 )
 from sfconnect.limits.quota import Quota, QuotaShare, ShareStats
-from sfconnect.messages import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from sfconnect.call import Sender
-    from sfconnect.messages import Request
+    from sfconnect.messages import Request, Response
 
 C = TypeVar("C")
-A = TypeVar("A")
-Exchange: TypeAlias = "Callable[[Request, C, int], Coroutine[Any, Any, tuple[A, C]]]"
+Exchange: TypeAlias = "Callable[[Request, C, int], Coroutine[Any, Any, tuple[Response, C]]]"
+"""Sends a request once, with credentials, as attempt number so-and-so."""
 
 _ASK_AGAIN_S: Final = 60.0
 """After a refusal one call is let through so often: nothing else tells that there is room."""
@@ -114,7 +114,7 @@ class Allocations:
         self._emitter = emitter or Emitter()
         self._clock = clock
         self._asked_at: float | None = None
-        self._asking = asyncio.Lock()
+        self._asking = Single[None]()
         self._kinds: dict[tuple[str, ...], _Kind] = {}
 
     def note(self, quotas: Sequence[Quota]) -> None:
@@ -147,7 +147,7 @@ class Allocations:
         stopped = None if reading is None else one.obstacle(reading, used)
         return ShareStats(share.name, used, maximum, share.reserve_percent, stopped)
 
-    def heeding(self, exchange: Exchange[C, A], request: Request, sender: Sender) -> Exchange[C, A]:
+    def heeding(self, exchange: Exchange[C], request: Request, sender: Sender) -> Exchange[C]:
         """Wrap what sends a request once, if the request uses up a quota; else give it back."""
         names = tuple(self._service.allocation(request))
         if not names:
@@ -158,7 +158,7 @@ class Allocations:
             kind = self._kinds[names] = _Kind(names, shares)
         heeded = kind
 
-        async def send(request: Request, credentials: C, number: int) -> tuple[A, C]:
+        async def send(request: Request, credentials: C, number: int) -> tuple[Response, C]:
             await self._enter(heeded, sender)
             try:
                 answer, used = await exchange(request, credentials, number)
@@ -229,17 +229,17 @@ class Allocations:
         """Ask for readings if what is known is old; many that want to know ask once."""
         if self._clock.monotonic() < self._stale_at:
             return
-        async with self._asking:
-            if self._clock.monotonic() < self._stale_at:
-                return
-            try:
-                response = await sender.execute(self._service.question)
-            except AccessDeniedError as error:
-                error.hint = _MAY_NOT_ASK.format(kind.shares[0].share.quota)
-                raise
-            self.read(response)
+        await self._asking.run(partial(self._ask, kind, sender))
 
-    def _leave(self, kind: _Kind, request: Request, answer: Any) -> None:
+    async def _ask(self, kind: _Kind, sender: Sender) -> None:
+        try:
+            response = await sender.execute(self._service.question)
+        except AccessDeniedError as error:
+            error.hint = _MAY_NOT_ASK.format(kind.shares[0].share.quota)
+            raise
+        self.read(response)
+
+    def _leave(self, kind: _Kind, request: Request, answer: Response) -> None:
         if answer.status < _REFUSALS:
             kind.refused = None
             name = kind.names[0]
@@ -248,11 +248,10 @@ class Allocations:
             return
         if answer.status < _SERVER_ERRORS:
             self._give_back(kind)  # it was refused, and so used up nothing
-        if isinstance(answer, Response):
-            error = self._service.decode_error(request, answer)
-            if isinstance(error, QuotaExceededError) and kind.stops_at(error):
-                kind.refused = error
-                kind.try_at = self._clock.monotonic() + _ASK_AGAIN_S
+        error = self._service.decode_error(request, answer)
+        if isinstance(error, QuotaExceededError) and kind.stops_at(error):
+            kind.refused = error
+            kind.try_at = self._clock.monotonic() + _ASK_AGAIN_S
 
     def _give_back(self, kind: _Kind) -> None:
         for one in kind.shares:

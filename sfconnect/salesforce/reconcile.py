@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from sfconnect._single import Single
 from sfconnect.errors import ConfigurationError
 from sfconnect.messages import JSON_ERRORS, Request
 from sfconnect.policy import DidNotHappen, Happened, StillUnknown, check_number
@@ -133,16 +133,18 @@ class _Known:
     """What describe told of fields to one connection, by the object: a fault, or nothing of one."""
 
     faults: dict[str, str] = member(default_factory=dict)
-    asking: asyncio.Lock = member(default_factory=asyncio.Lock)
+    asking: dict[str, Single[str]] = member(default_factory=dict)
 
     async def learn(self, base: str, name: str, key: str, sender: Sender) -> str:
         """Ask once, however many creates want to know at the same time."""
-        async with self.asking:
-            if name not in self.faults:
-                describe = Request("GET", f"{base}/sobjects/{name}/describe")
-                fields = decode_row(await sender.execute(describe)).get("fields", ())
-                self.faults[name] = _fault_of(name, key, fields)
-            return self.faults[name]
+
+        async def ask() -> str:
+            describe = Request("GET", f"{base}/sobjects/{name}/describe")
+            fields = decode_row(await sender.execute(describe)).get("fields", ())
+            fault = self.faults[name] = _fault_of(name, key, fields)
+            return fault
+
+        return await self.asking.setdefault(name, Single()).run(ask)
 
 
 def _fault_of(name: str, key: str, fields: Sequence[Mapping[str, Any]]) -> str:

@@ -215,7 +215,7 @@ def test_a_refused_connection_says_that_it_is_tried_again_and_how_often_it_was(
     assert re.fullmatch(re.escape(what) + r"; trying again in [\d.]+ s \(attempt [34]\)", waiting)
     assert error.startswith(f"Error: {what}. Check")
     assert re.fullmatch(
-        r"Tried 4 times within [\d.]+ s: ConnectError 4 times; "
+        r"Tried 4 times within [\d.]+ s, always ConnectError; "
         r"not tried again: the policy allows 4 attempts\.",
         history,
     )

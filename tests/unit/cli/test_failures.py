@@ -66,6 +66,22 @@ def test_an_error_is_shown_with_its_hint_its_code_and_the_request_id() -> None:
     assert failure_of(error).message == "It broke. Fix it. (BROKEN, 7)"
 
 
+@pytest.mark.parametrize(
+    ("message", "hint", "shown"),
+    [
+        ("reached (10021)", "Wait.", "reached (10021). Wait."),
+        ("no such thing", "Look.", "no such thing. Look."),
+        ("What?", "Look.", "What? Look."),
+        ("no such thing", None, "no such thing"),
+        ("gone (7)", None, "gone (7)"),
+    ],
+)
+def test_what_the_api_says_is_a_sentence_before_a_hint(
+    message: str, hint: str | None, shown: str
+) -> None:
+    assert failure_of(ApiError(message, hint=hint)).message == shown
+
+
 def test_a_message_of_several_lines_is_shown_on_one() -> None:
     assert failure_of(ApiError("a\n  b\r\n\tc")).message == "a b c"
 
@@ -160,12 +176,12 @@ def tried(*reasons: str, gave_up: str | None = None, began: float | None = 100.0
         ),
         (
             tried(*["BUSY"] * 5, gave_up="the policy allows 5 attempts"),
-            "Tried 5 times within 6.0 s: BUSY 5 times; not tried again: the policy allows 5 "
+            "Tried 5 times within 6.0 s, always BUSY (503); not tried again: the policy allows 5 "
             "attempts.",
         ),
         (
-            tried("503", "BUSY", "503", began=None),
-            "Tried 3 times within 2.0 s: 503 2 times, BUSY.",
+            tried("X", "BUSY", "X", began=None),
+            "Tried 3 times within 2.0 s: 2 times X (503), BUSY (503).",
         ),
     ],
 )

@@ -103,7 +103,7 @@ def made(clock: FakeClock, request: pytest.FixtureRequest) -> Callable[..., Allo
 
 
 async def send(allocations: Allocations, api: Api, request: Request = JOB) -> Response:
-    sending: Exchange[str, Response] = allocations.heeding(api.exchange, request, api)
+    sending: Exchange[str] = allocations.heeding(api.exchange, request, api)
     answer, token = await sending(request, "token", 1)
     assert token == "token"
     return answer

@@ -208,6 +208,16 @@ async def test_each_connection_and_each_object_is_asked_about() -> None:
     assert (len(first.requests), len(second.requests)) == (2, 1)
 
 
+async def test_creates_that_wait_for_a_describe_share_its_failure() -> None:
+    hook, sender = ReconcileByField("Ext_Id__c"), CannedSender(ConnectError("No."))
+    creates = [hook.prepare(CREATE, sender) for _ in range(10)]
+
+    ends = await asyncio.gather(*creates, return_exceptions=True)
+
+    assert {type(end) for end in ends} == {ConnectError}
+    assert len(sender.requests) == 1
+
+
 async def test_a_describe_that_fails_is_asked_for_again() -> None:
     hook, sender = ReconcileByField("Ext_Id__c"), CannedSender(ConnectError("No."), described())
 
