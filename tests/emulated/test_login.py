@@ -34,23 +34,6 @@ WAYS = ["body", "basic", "client key", "jwt file", "jwt text", "refresh", "refre
 
 
 @pytest.fixture
-async def org() -> AsyncIterator[Emulator]:
-    async with Emulator(rows={"Account": 1}) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def closed_pool() -> ConnectionPool:
-    return ConnectionPool(proxies_from_environment=False)
-
-
-@pytest.fixture
-async def pool(closed_pool: ConnectionPool) -> AsyncIterator[ConnectionPool]:
-    async with closed_pool as opened:
-        yield opened
-
-
-@pytest.fixture
 async def managers(pool: ConnectionPool) -> AsyncIterator[list[CredentialManager]]:
     """Those that a test made; closed at its end."""
     made: list[CredentialManager] = []

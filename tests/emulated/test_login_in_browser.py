@@ -13,7 +13,6 @@ from sfconnect.auth.manager import CredentialManager
 from sfconnect.errors import AppAccessDenied
 from sfconnect.messages import Request
 from sfconnect.salesforce.auth import AuthorizationCode
-from sfconnect.transport import ConnectionPool
 from sfconnect_emulator import Emulator
 
 if TYPE_CHECKING:
@@ -57,11 +56,6 @@ def login(org: Emulator, free_tcp_port: int) -> AuthorizationCode:
     uri = f"http://localhost:{free_tcp_port}/OauthRedirect"
     org.control.change_app(org.client_id, {"callbacks": (uri,)})
     return AuthorizationCode(org.login_url, org.client_id, redirect_uris=(uri,), timeout_s=60)
-
-
-@pytest.fixture
-def closed_pool() -> ConnectionPool:
-    return ConnectionPool(proxies_from_environment=False)
 
 
 @pytest.fixture

@@ -20,23 +20,6 @@ Failure: TypeAlias = Callable[[AuthStrategy], Awaitable[AuthError]]
 
 
 @pytest.fixture
-async def org() -> AsyncIterator[Emulator]:
-    async with Emulator(rows={"Account": 1}) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def closed_pool() -> ConnectionPool:
-    return ConnectionPool(proxies_from_environment=False)
-
-
-@pytest.fixture
-async def pool(closed_pool: ConnectionPool) -> AsyncIterator[ConnectionPool]:
-    async with closed_pool as opened:
-        yield opened
-
-
-@pytest.fixture
 async def manage(
     pool: ConnectionPool,
 ) -> AsyncIterator[Callable[[AuthStrategy], CredentialManager]]:

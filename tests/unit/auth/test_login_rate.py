@@ -41,11 +41,6 @@ class Asking:
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def rates(clock) -> LoginRates:
     return LoginRates(clock)
 

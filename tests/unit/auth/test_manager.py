@@ -13,17 +13,9 @@ from sfconnect.auth.base import Credentials
 from sfconnect.auth.manager import CredentialManager, CredentialState
 from sfconnect.errors import AuthError, ConfigurationError, PoolClosed, TransientAuthError
 from sfconnect.instrumentation import Emitter, TokenFailed, TokenReplaced
-from sfconnect.messages import Request, Response
+from sfconnect.messages import Request
 from sfconnect.testing import FakeClock, ScriptedSender, ScriptedStrategy, answer
-
-
-async def no_network(request: Request) -> Response:
-    raise AssertionError(f"nothing should be sent, but this was: {request}")
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+from tests.unit.auth.offline import no_network
 
 
 @pytest.fixture

@@ -25,15 +25,7 @@ from sfconnect.errors import (
     TransientAuthError,
 )
 from sfconnect.testing import FakeClock, ScriptedStrategy
-
-
-async def no_network(request):
-    raise AssertionError(f"nothing should be sent, but this was: {request}")
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+from tests.unit.auth.offline import no_network
 
 
 @pytest.fixture

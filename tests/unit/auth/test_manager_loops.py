@@ -16,10 +16,7 @@ from sfconnect.auth.base import Credentials
 from sfconnect.auth.manager import CredentialManager
 from sfconnect.errors import PoolClosed
 from sfconnect.testing import ScriptedStrategy
-
-
-async def no_network(request):
-    raise AssertionError(f"nothing should be sent, but this was: {request}")
+from tests.unit.auth.offline import no_network
 
 
 class Gated:

@@ -12,19 +12,11 @@ from sfconnect.auth.base import Credentials
 from sfconnect.auth.manager import CredentialManager, CredentialState
 from sfconnect.errors import AuthConfigurationError, AuthError, ReauthorizationRequired
 from sfconnect.instrumentation import Emitter, TokenFailed, TokenReplaced
-from sfconnect.testing import FakeClock, ScriptedStrategy
+from sfconnect.testing import ScriptedStrategy
+from tests.unit.auth.offline import no_network
 
 LIFE_S = 3600.0
 EARLY_S = 300.0
-
-
-async def no_network(request):
-    raise AssertionError(f"nothing should be sent, but this was: {request}")
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

@@ -14,15 +14,7 @@ from sfconnect.auth.store import MemoryStore
 from sfconnect.errors import PoolClosed, TokenStoreError
 from sfconnect.instrumentation import Emitter, Event, TokenFailed, TokenReplaced
 from sfconnect.testing import FakeClock, ScriptedStrategy
-
-
-async def no_network(request):
-    raise AssertionError(f"nothing should be sent, but this was: {request}")
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+from tests.unit.auth.offline import no_network
 
 
 @pytest.fixture

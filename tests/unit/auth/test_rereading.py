@@ -45,11 +45,6 @@ def token(text: str = "t1", **more: Any) -> Response:
     return answer({"access_token": text, "instance_url": SITE["login_url"], **more})
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 @dataclass(frozen=True)
 class Mounted:
     """A secret in a file, as a platform mounts it."""

@@ -6,12 +6,6 @@ import pytest
 
 from sfconnect.instrumentation import Emitter, RetryScheduled
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
-from sfconnect.testing import FakeClock
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture

@@ -30,11 +30,6 @@ POLICY = CircuitPolicy(failures=3, ratio_calls=10, window_s=30, open_s=2, max_op
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def events() -> list[object]:
     return []
 

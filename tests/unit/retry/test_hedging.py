@@ -26,11 +26,6 @@ ALWAYS = HedgePolicy(after_s=1.0, share=1.0)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def events() -> list[object]:
     return []
 

@@ -9,8 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import structlog
 
-from sfconnect.auth.base import AuthContext
+from sfconnect.auth.base import AuthContext, Credentials
+from sfconnect.messages import Request
 from sfconnect.testing import FakeClock
+from sfconnect.testing.senders import text_of
 
 
 def context_of(
@@ -35,6 +37,20 @@ def context_of(
 
 def query_of(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+
+
+def form_of(request: Request) -> dict[str, str]:
+    return dict(parse_qsl(text_of(request), keep_blank_values=True))
+
+
+async def log_in_by(strategy, clock, sender, person) -> Credentials:
+    """Let a person log in, who leaves afterwards."""
+    context = context_of(sender, clock, prompt=person.prompt, browser=person.browser)
+    try:
+        credentials: Credentials = await strategy.authenticate(context)
+    finally:
+        await person.leave()
+    return credentials
 
 
 class Typist:

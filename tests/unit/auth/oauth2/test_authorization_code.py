@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -19,10 +19,8 @@ from sfconnect.errors import (
     CredentialUnavailableError,
     ReauthorizationRequired,
 )
-from sfconnect.messages import Request
-from sfconnect.testing import FakeClock, FakePerson, ScriptedSender, answer
-from sfconnect.testing.senders import text_of
-from tests.unit.auth.oauth2.people import context_of, query_of
+from sfconnect.testing import FakePerson, ScriptedSender, answer
+from tests.unit.auth.oauth2.people import context_of, form_of, log_in_by, query_of
 
 HOST = "https://auth.example.com"
 TOKEN = answer({"access_token": "t", "refresh_token": "r-1", "expires_in": 60})
@@ -49,23 +47,8 @@ METADATA = {
 GIVEN = Credentials(Secret("old"), HOST, refresh_token=Secret("r-0"))
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-def form_of(request: Request) -> dict[str, str]:
-    return dict(parse_qsl(text_of(request), keep_blank_values=True))
-
-
 async def log_in(clock, sender, strategy=CODE, person=None) -> Credentials:
-    person = person or FakePerson({"code": "a-code"})
-    context = context_of(sender, clock, prompt=person.prompt, browser=person.browser)
-    try:
-        credentials: Credentials = await strategy.authenticate(context)
-    finally:
-        await person.leave()
-    return credentials
+    return await log_in_by(strategy, clock, sender, person or FakePerson({"code": "a-code"}))
 
 
 async def test_scopes_go_to_the_browser_and_not_into_the_exchange(clock):

@@ -33,7 +33,7 @@ from sfconnect.errors import (
     InvalidCredentialsError,
     ReauthorizationRequired,
 )
-from sfconnect.testing import FakeClock, FakePerson, ScriptedSender
+from sfconnect.testing import FakePerson, ScriptedSender
 from tests.unit.auth.oauth2.people import Typist, context_of, pasted, query_of
 
 FACTS = LoginFacts("authorization_code", "https://auth.example.com", client_id="app-id")
@@ -45,11 +45,6 @@ ASKED = CodeRequest(
     is_issuer="https://auth.example.com".__eq__,
 )
 TOKEN = Credentials(Secret("a-token"), "https://api.example.com")
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 class Redeemer:

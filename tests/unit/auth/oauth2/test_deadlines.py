@@ -7,12 +7,6 @@ import asyncio
 import pytest
 
 from sfconnect.auth.oauth2.deadlines import first_of, within
-from sfconnect.testing import FakeClock
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 class Work:

@@ -51,11 +51,6 @@ ANSWER = {
 }
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 def refused(code: str, kind: type[AuthError] = AuthConfigurationError) -> AuthError:
     return kind("The server said no.", code=code)
 

@@ -44,11 +44,6 @@ NOT_THERE = answer({"error": "not found"}, status=404)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def context_of(clock: FakeClock) -> Any:
     async def no_child(strategy):
         raise AssertionError(strategy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 import structlog
@@ -18,7 +17,7 @@ from sfconnect.auth.signing import LocalSigner
 from sfconnect.errors import ConfigurationError, InvalidCredentialsError
 from sfconnect.messages import Request
 from sfconnect.testing import FakeClock, ScriptedSender, answer
-from sfconnect.testing.senders import text_of
+from tests.unit.auth.oauth2.people import form_of
 
 URL = "https://oauth2.example.com/token"
 ACCOUNT = "robot@project.iam.example.com"
@@ -44,10 +43,6 @@ def context_of(*script: Any) -> tuple[AuthContext, ScriptedSender]:
         AuthContext(send=sender, child=no_child, log=structlog.get_logger(), clock=clock),
         sender,
     )
-
-
-def form_of(request: Request) -> dict[str, str]:
-    return dict(parse_qsl(text_of(request), keep_blank_values=True))
 
 
 async def sent_by(strategy: OAuth2JwtBearer) -> tuple[dict[str, str], Any]:

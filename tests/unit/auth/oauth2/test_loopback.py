@@ -26,11 +26,6 @@ GOOD = "/OauthRedirect?code=aPrx.1%3D%3D&state=mine"
 ENOUGH_S = 5.0
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 @asynccontextmanager
 async def listening(clock: FakeClock, host: str = "127.0.0.1") -> AsyncIterator[Loopback]:
     bound = bind_first((f"http://{host}:0/OauthRedirect",))

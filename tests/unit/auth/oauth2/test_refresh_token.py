@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 import structlog
@@ -14,9 +13,9 @@ from sfconnect.auth.base import AuthContext, Credentials, SupportsRefresh, Suppo
 from sfconnect.auth.oauth2 import OAuth2ClientCredentials, OAuth2RefreshToken
 from sfconnect.auth.store import identity_key
 from sfconnect.errors import AuthConfigurationError, ConfigurationError, ReauthorizationRequired
-from sfconnect.messages import Request
 from sfconnect.testing import ScriptedSender, answer
 from sfconnect.testing.senders import text_of
+from tests.unit.auth.oauth2.people import form_of
 
 URL = "https://auth.example.com/token"
 REVOKE = "https://auth.example.com/revoke"
@@ -31,10 +30,6 @@ def context_of(*script: Any) -> tuple[AuthContext, ScriptedSender]:
 
     sender = ScriptedSender(*script)
     return AuthContext(send=sender, child=no_child, log=structlog.get_logger()), sender
-
-
-def form_of(request: Request) -> dict[str, str]:
-    return dict(parse_qsl(text_of(request), keep_blank_values=True))
 
 
 async def test_a_public_app_sends_its_name_and_the_token():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 
@@ -22,9 +21,8 @@ from sfconnect.errors import (
 )
 from sfconnect.messages import Request
 from sfconnect.salesforce.auth import AuthorizationCode
-from sfconnect.testing import FakeClock, FakePerson, ScriptedSender, answer
-from sfconnect.testing.senders import text_of
-from tests.unit.auth.oauth2.people import context_of, query_of
+from sfconnect.testing import FakePerson, ScriptedSender, answer
+from tests.unit.auth.oauth2.people import context_of, form_of, log_in_by, query_of
 
 ACME = "https://acme.my.salesforce.com"
 PRODUCTION = "https://login.salesforce.com"
@@ -39,23 +37,8 @@ LOGIN = AuthorizationCode(ACME, "3MVG9app", redirect_uris=("http://127.0.0.1:0/c
 GIVEN = Credentials(Secret("00Dxx!old"), ACME, refresh_token=Secret("5Aep-held"))
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-def form_of(request: Request) -> dict[str, str]:
-    return dict(parse_qsl(text_of(request), keep_blank_values=True))
-
-
 async def log_in(clock, sender, strategy=LOGIN, person=None) -> Credentials:
-    person = person or FakePerson({"code": "aPrx.1=="})
-    context = context_of(sender, clock, prompt=person.prompt, browser=person.browser)
-    try:
-        credentials: Credentials = await strategy.authenticate(context)
-    finally:
-        await person.leave()
-    return credentials
+    return await log_in_by(strategy, clock, sender, person or FakePerson({"code": "aPrx.1=="}))
 
 
 async def test_a_person_is_sent_to_the_org_and_the_code_is_redeemed_there(clock):

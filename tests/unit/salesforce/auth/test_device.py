@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import warnings
 from dataclasses import replace
-from urllib.parse import parse_qsl
 
 import pytest
 
@@ -20,11 +19,9 @@ from sfconnect.errors import (
     CredentialUnavailableError,
     ReauthorizationRequired,
 )
-from sfconnect.messages import Request
 from sfconnect.salesforce.auth import Device
-from sfconnect.testing import FakeClock, FakePerson, ScriptedSender, answer
-from sfconnect.testing.senders import text_of
-from tests.unit.auth.oauth2.people import context_of
+from sfconnect.testing import FakePerson, ScriptedSender, answer
+from tests.unit.auth.oauth2.people import context_of, form_of
 
 ACME = "https://acme.my.salesforce.com"
 CODE = answer(
@@ -43,17 +40,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Salesforce's device flow")
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def device() -> Device:
     return Device(ACME, "3MVG9app", client_secret="s3cr3t", accept_restricted=True)
-
-
-def form_of(request: Request) -> dict[str, str]:
-    return dict(parse_qsl(text_of(request), keep_blank_values=True))
 
 
 async def outcome(clock, strategy, sender, seconds=60.0):

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 import structlog
@@ -34,7 +33,7 @@ from sfconnect.errors import (
 from sfconnect.messages import Request, Response
 from sfconnect.salesforce.auth import AccessToken, ClientCredentials, JwtBearer, RefreshToken
 from sfconnect.testing import FakeClock, ScriptedSender, answer
-from sfconnect.testing.senders import text_of
+from tests.unit.auth.oauth2.people import form_of
 
 ACME = "https://acme.my.salesforce.com"
 LOGIN = "https://login.salesforce.com"
@@ -46,10 +45,6 @@ TOKEN = {"access_token": "00Dxx!abc", "instance_url": ACME, "token_type": "Beare
 
 def refusal(description: str, error: str = "invalid_grant", **headers: str) -> Response:
     return answer({"error": error, "error_description": description}, status=400, headers=headers)
-
-
-def form_of(request: Request) -> dict[str, str]:
-    return dict(parse_qsl(text_of(request), keep_blank_values=True))
 
 
 @pytest.fixture
