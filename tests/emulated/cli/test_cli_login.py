@@ -215,3 +215,78 @@ def test_without_a_browser_the_address_is_pasted_at_the_terminal(
 
     assert process.returncode == 0, err
     assert f"Logged in as {org.username}" in out
+
+
+def test_a_login_without_a_refresh_token_is_warned_of(sfconnect, control_app):
+    control_app({"scopes": ["api", "openid"]})
+
+    done = sfconnect("login")
+
+    assert done.returncode == 0, done.stderr
+    assert "Logged in as " in done.stdout
+    assert "Warning: there is no refresh token, so this login ends with its session." in done.stderr
+    assert "scope refresh_token" in done.stderr
+
+
+def test_a_login_stands_where_the_api_does_not_tell_whose_it_is(org, sfconnect, control_app):
+    control_app({"scopes": ["refresh_token"]})
+
+    done = sfconnect("login", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert "Who you are could not be read: " in done.stderr
+    assert json.loads(done.stdout.partition("\n")[2]) == {  # the browser's line goes before
+        "login": "authorization-code",
+        "instance_url": org.instance_url,
+        "token_store": "file",
+    }
+
+
+@pytest.fixture
+def elsewhere(org, person, callback, tmp_path) -> Callable[[str], None]:
+    """Make the profile one of another provider's API, which is told by these lines."""
+
+    def write(lines: str) -> None:
+        (tmp_path / "sfconnect.toml").write_text(
+            f'[profiles.me]\nauth = "oauth2-authorization-code"\nbase_url = "{org.instance_url}"\n'
+            f'client_id = "{org.client_id}"\nredirect_uris = ["{callback}"]\ntimeout_s = 12\n'
+            f'token_store = "file"\nfile_store_dir = "{tmp_path / "tokens"}"\n{lines}'
+        )
+
+    return write
+
+
+def test_a_login_at_another_provider_is_kept_and_ended_likewise(org, sfconnect, elsewhere):
+    elsewhere(f'issuer = "{org.login_url}"\n')
+
+    first = sfconnect("login")
+    then = sfconnect("request", "GET", "/services/oauth2/userinfo", BROWSER="")
+    out = sfconnect("logout")
+
+    assert first.returncode == 0, first.stderr
+    assert f"\nLogged in to {org.instance_url}. " in first.stdout
+    assert then.returncode == 0, then.stderr
+    assert json.loads(then.stdout)["preferred_username"] == org.username
+    assert out.returncode == 0, out.stderr
+    assert "oauth2-authorization-code is logged out: the login is ended on the server" in out.stdout
+
+
+def test_what_the_server_cannot_end_is_forgotten(org, sfconnect, elsewhere, tmp_path):
+    oauth = f"{org.login_url}/services/oauth2"
+    elsewhere(f'authorization_url = "{oauth}/authorize"\ntoken_url = "{oauth}/token"\n')
+    assert sfconnect("login").returncode == 0
+    kept = list((tmp_path / "tokens").rglob("*.json"))
+
+    out = sfconnect("logout")
+    again = sfconnect("logout")
+
+    assert len(kept) == 1
+    assert (out.returncode, out.stderr) == (0, "")
+    assert out.stdout == (
+        "The login of oauth2-authorization-code is forgotten here; "
+        "the server has no way to end it.\n"
+    )
+    assert not kept[0].exists()
+    assert again.stdout == (
+        "No login of oauth2-authorization-code is kept here, so there was nothing to end.\n"
+    )
