@@ -62,8 +62,6 @@ def verify_saml(
     if app is None:
         raise unknown_client()
     root = _believed(document, shown, app)
-    if _text(root, "Issuer") != app.client_id:
-        raise _invalid()
     conditions = _one(root, "Conditions")
     _check_audience(conditions, destination.audiences)
     confirmation = _confirmation_end(root, destination.recipients, now)

@@ -13,7 +13,6 @@ _WORD: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SYSTEM: Final = {"createable": False, "updateable": False, "defaulted_on_create": True}
 _READ_ONLY: Final = {"createable": False, "updateable": False}
 
-STREET_PARTS: Final = ("Street", "City", "State", "PostalCode", "Country")
 GEOCODE_ACCURACIES: Final = (
     "Address", "NearAddress", "Block", "Street", "ExtendedZip", "Zip",
     "Neighborhood", "City", "County", "State", "Unknown",

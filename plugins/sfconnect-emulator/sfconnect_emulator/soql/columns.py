@@ -108,10 +108,7 @@ class _Columns:
     def _add_children(self, item: Subquery) -> None:
         source = item.query.from_
         name = source.path[-1]
-        relationship = self._scope.t.child(name)
-        child = self._context.schema.get(relationship.child) if relationship else None
-        if relationship is None or child is None:
-            raise self._context.problems.unknown_children(source.at, name)
+        relationship, child = self._context.children(self._scope.t, name, source.at)
         inner = _Columns(self._context, child, item.query).columns()
         whole = _joined(str(relationship.name)) | {"aggregate": True, "joinColumns": inner}
         self._columns.append(whole)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sfconnect_emulator.data.values import format_datetime
 from sfconnect_emulator.schema import Schema, SObjectType
+from sfconnect_emulator.schema.types import ChildRelationship
 from sfconnect_emulator.soql.problems import Problems
 
 
@@ -47,6 +48,18 @@ class Context:
             return format_datetime(datetime.combine(day, time(), self.zone))
         except OverflowError:
             return format_datetime(datetime.combine(day, time(), UTC))
+
+    def children(self, t: SObjectType, name: str, at: int) -> tuple[ChildRelationship, SObjectType]:
+        """Find a child relationship of an object, and the object that it leads to.
+
+        Raises:
+            ApiError: There is none of that name.
+        """
+        relationship = t.child(name)
+        child = self.schema.get(relationship.child) if relationship else None
+        if relationship is None or child is None:
+            raise self.problems.unknown_children(at, name)
+        return relationship, child
 
     def param(self, value: object) -> str:
         """Keep a value for the statement and return its placeholder; equal values share one."""

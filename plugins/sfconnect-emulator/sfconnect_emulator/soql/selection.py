@@ -255,15 +255,15 @@ class Selection:
     def _add_children(self, item: Subquery) -> None:
         source = item.query.from_
         path = self.scope.path(Field(source.path, at=source.at))
-        relationship = self.scope.t.child(path[-1]) if len(path) == 1 else None
-        t = self.context.schema.get(relationship.child) if relationship else None
-        if relationship is None or relationship.name is None or t is None:
+        if path[1:]:
             raise self.context.problems.unknown_children(source.at, path[-1])
-        self._once(relationship.name)
+        relationship, t = self.context.children(self.scope.t, path[0], source.at)
+        key = str(relationship.name)
+        self._once(key)
         id_sql = f"{self.scope.root.alias}.Id"
         children = Children(id_sql, relationship, t, item.query)
         self.children.append(children)
-        self.root.projection.add_part(relationship.name, children)
+        self.root.projection.add_part(key, children)
 
 
 def macro_fields(t: SObjectType, macro: FieldsMacro) -> list[FieldType]:
