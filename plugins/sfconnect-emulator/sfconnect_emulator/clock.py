@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -24,6 +25,14 @@ class Clock:
     def now(self) -> datetime:
         """The same instant as an aware datetime in UTC."""
         return datetime.fromtimestamp(self.time(), UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the time pass that an answer takes.
+
+        That is real time also where the clock stands still or was moved, so that answers come;
+        a clock of a test's own may wait for what the test decides.
+        """
+        await asyncio.sleep(seconds)
 
     def advance(self, seconds: float) -> datetime:
         """Move the clock; negative values move it back, which tests of clock skew need."""

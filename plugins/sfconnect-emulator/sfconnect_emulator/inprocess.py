@@ -70,7 +70,8 @@ class InProcess(OpenOrg):
                 answer = self.engine.handle if admitted else self.engine.refuse_for_load
                 response = answer(request)
                 try:
-                    await _pause(self.instance.latency_ms)
+                    if self.instance.latency_ms > 0:
+                        await self.instance.clock.sleep(self.instance.latency_ms / 1000)
                     await _deliver(response)
                 finally:
                     response.settle()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+import aiohttp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 import sfconnect_emulator
 from sfconnect_emulator.clock import Clock
+from sfconnect_emulator.emulator import Emulator
 from sfconnect_emulator.inprocess import InProcess
 from sfconnect_emulator.keys import KeyPair, process_key_pair
 from sfconnect_emulator.ledger import Ledger
@@ -24,6 +26,17 @@ from sfconnect_emulator.probe import Probe
 from sfconnect_emulator.settings import Registration, Settings
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class Noting(Clock):
+    """A clock that sleeps in no time, and notes for how long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
 
 
 class TestClock:
@@ -68,6 +81,22 @@ class TestClock:
 
         assert first == same == "Mon, 23 Nov 2026 12:00:00 GMT"
         assert parsedate_to_datetime(clock.http_date()) == NOON + timedelta(seconds=1)
+
+    async def test_of_a_tests_own_decides_how_the_latency_of_answers_passes(self) -> None:
+        clock = Noting()
+
+        with InProcess(clock=clock) as org:
+            await org.handle("GET", f"{org.instance_url}/services/data", {})
+            org.control.set_latency(60_000)
+            await org.handle("GET", f"{org.instance_url}/services/data", {})
+        async with (
+            Emulator(clock=clock, latency_ms=30_000) as emulator,
+            aiohttp.ClientSession() as http,
+            http.get(f"{emulator.instance_url}/services/data") as answer,
+        ):
+            assert answer.status == 200
+
+        assert clock.slept == [60.0, 30.0]
 
 
 class TestApiUsage:

@@ -71,10 +71,15 @@ class HttpServer:
                 self._engine.handle(request) if admitted else self._engine.refuse_for_load(request)
             )
             try:
-                await _wait(self._engine.instance.latency_ms)
+                await self._latency()
                 return await deliver(raw, response, chunked=self._engine.instance.settings.chunked)
             finally:
                 response.settle()
+
+    async def _latency(self) -> None:
+        instance = self._engine.instance
+        if instance.latency_ms > 0:
+            await instance.clock.sleep(instance.latency_ms / 1000)
 
 
 def check_loopback(host: str) -> str:
@@ -91,11 +96,6 @@ def check_loopback(host: str) -> str:
     except ValueError:
         pass
     raise ValueError(f"'{host}' is not a loopback address")
-
-
-async def _wait(milliseconds: float) -> None:
-    if milliseconds > 0:
-        await asyncio.sleep(milliseconds / 1000)
 
 
 def _url(address: tuple[str, int]) -> str:
