@@ -1,13 +1,15 @@
 -- One process tells what it holds and wants of a limit, and learns what it may use.
 --
 -- KEYS[1]  the book, a hash: of each holder what it has, as JSON
---          {expires, number, lanes = {name = {held, wanted}}}; under "" when the book was begun.
+--          {expires, lease, number, lanes = {name = {held, wanted}}}; under "" when the book was
+--          begun, and until when a loss is waited for, in milliseconds of the server's clock.
 -- ARGV[1]  the holder; where it listens is the name of the book, ":wake:" and this.
 -- ARGV[2]  JSON: budget, lease_ms, turn_ms, rules = {name = {reserve, limit}}, book (the beginning
 --          of the book that the holder knows; 0 for none), number (of the question), leaving, and
 --          lanes = {name = {keep, wanted}}: what it uses until it has the answer, and would use.
 --
--- Answers JSON: lanes = {name = {granted, part}}, book, holders. A part is what would be fair.
+-- Answers JSON: lanes = {name = {granted, part}}, book, holders. A part is what would be fair, or
+-- less where too many are in use.
 
 local book, holder, ask = KEYS[1], ARGV[1], cjson.decode(ARGV[2])
 local time = redis.call('TIME')
@@ -31,6 +33,11 @@ for i = 1, #rows, 2 do
     -- One that was given up and comes late would undo what has been said since.
     if row.number >= ask.number then return redis.error_reply('STALE question') end
   else
+    if row.expires > now + row.lease then
+      -- The clock was set back, and would keep the dead for as long.
+      row.expires = now + row.lease
+      redis.call('HSET', book, name, cjson.encode(row))
+    end
     if row.expires <= now then
       redis.call('HDEL', book, name)
     else
@@ -44,9 +51,10 @@ for lane, has in pairs(ask.lanes) do mine[lane] = claim(holder, lane, has[1], ha
 -- A holder that knows another book shows that this one is not the first: the server has lost it.
 -- There may be more holders that have not been heard of yet, until their leases have run out.
 
-if begun == nil then begun = {at = now, lost = false} end
-if ask.book ~= 0 and ask.book ~= begun.at then begun.lost = true end
-local frozen = begun.lost and now < begun.at + ask.lease_ms
+if begun == nil then begun = {at = now, waits = 0} end
+if ask.book ~= 0 and ask.book ~= begun.at then begun.waits = begun.at + ask.lease_ms end
+begun.waits = math.min(begun.waits, now + ask.lease_ms)
+local frozen = now < begun.waits
 
 -- What would be fair: whoever wants little gets it, the others share the rest evenly, and what
 -- cannot be divided goes round, so that nobody is left out where there are more than slots.
@@ -118,10 +126,19 @@ for lane, one in pairs(mine) do
   if not frozen then more = math.max(0, math.min(one.part - one.held, free(lane))) end
   count(lane, more)
   one.held = one.held + more
-  answer[lane] = {one.held, one.part}
   row[lane] = {one.held, one.wanted}
   keeps = keeps or one.held > 0
   lacks = lacks or one.part > one.held
+end
+
+-- One that stood still, or was cut off, may come back with calls in flight when others have its
+-- slots. Whoever asks then lets calls end, and begins none, until there are no more than slots.
+
+local over = math.max(0, held - ask.budget)
+for lane, one in pairs(mine) do
+  answer[lane] = {one.held, one.part}
+  if over > 0 then answer[lane][2] = math.min(one.part, math.max(0, one.held - over)) end
+  over = math.max(0, over - one.held)
 end
 
 -- Write it down.
@@ -130,7 +147,9 @@ if ask.leaving and not keeps then
   redis.call('HDEL', book, holder)
   holders = holders - 1
 else
-  redis.call('HSET', book, holder, cjson.encode({expires = now + ask.lease_ms, number = ask.number, lanes = row}))
+  redis.call('HSET', book, holder, cjson.encode({
+    expires = now + ask.lease_ms, lease = ask.lease_ms, number = ask.number, lanes = row,
+  }))
 end
 if holders == 0 then
   redis.call('DEL', book)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 from typing import TYPE_CHECKING, Final
 
 from sfconnect.errors import ConfigurationError
 from sfconnect.limits import FixedLimiter, PacedLimiter
 from sfconnect_limits_redis.refusals import UnreachableError
-from sfconnect_limits_redis.slots import SharedSlots, closed
+from sfconnect_limits_redis.slots import SharedSlots, closed, spread
 from sfconnect_limits_redis.times import TURN_S, Permits, ServerClock
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ class SharedPace:
     async def _go_alone(self) -> None:
         """Have a part of the times, until the server was asked once more."""
         self._is_away = True
-        pause_s = _REPEAT_S * random.uniform(0.5, 1)  # noqa: S311  # spreads load, hides nothing
+        pause_s = spread(_REPEAT_S)
         if self._slots.goes_on_alone:
             self._take_part(pause_s + self._timeout_s + TURN_S)
         elif (refusal := self._slots.refusal) is not None:

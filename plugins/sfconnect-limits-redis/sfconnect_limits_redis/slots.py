@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
 from sfconnect.errors import (
@@ -66,6 +67,8 @@ class SharedSlots:
         self._need = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._lapse: asyncio.TimerHandle | None = None
+        self._good_until = inf
+        """When the slots are no longer its own; the timer tells too late who stood still."""
         self._failures = 0
         self._is_in_book = False
         self._trouble = "TimeoutError"
@@ -133,6 +136,8 @@ class SharedSlots:
 
     def try_acquire(self, lane: str) -> bool:
         """Take a slot that this process has, if one is free."""
+        if self._now() >= self._good_until:
+            self._lapsed()
         share = self._shares.get(lane) or self._others
         line = share.line
         if not line.try_acquire(lane):
@@ -148,9 +153,17 @@ class SharedSlots:
             PoolTimeout: No slot came free in time.
             PoolError: Redis is away, and calls are not to go on without it.
         """
+        share = self._shares.get(lane) or self._others
+        await self._acquire(share, lane)
+        while self._now() >= self._good_until:  # it stood still between the gift and now
+            self._lapsed()
+            share.line.release(lane, 0.0, None)
+            await self._acquire(share, lane)
+        share.peak = max(share.peak, share.line.in_flight)
+
+    async def _acquire(self, share: Share, lane: str) -> None:
         if self.refusal is not None:
             raise self.refusal()
-        share = self._shares.get(lane) or self._others
         if self._holding.calls_for_more(share, coming=1):
             self._need.set()  # the task sees it once this call stands in line
         try:
@@ -160,10 +173,11 @@ class SharedSlots:
             raise
         finally:
             self._settle(share)
-        share.peak = max(share.peak, share.line.in_flight)
 
     def release(self, lane: str, elapsed_s: float, error: SfConnectError | None) -> None:
         """Give a slot back: to the next call in line, or to the others."""
+        if self._now() >= self._good_until:
+            self._lapsed()
         share = self._shares.get(lane) or self._others
         share.line.release(lane, elapsed_s, error)
         self._settle(share)
@@ -192,15 +206,21 @@ class SharedSlots:
             pass
 
     async def _ask(self) -> None:
-        needs, sent_at = self._holding.needs(), self._now()
+        sent_at = self._now()
+        if sent_at >= self._good_until:
+            self._lapsed()
+        needs = self._holding.needs()
         self._is_in_book = True  # whoever is cancelled now may be in it all the same
         answer = await self._book.ask(self._terms, needs, book=self._holding.book)
         self._failures = 0
+        if self._now() >= sent_at + self._terms.lease_s:
+            return  # it stood still meanwhile, and will ask again
         self._holding.take(answer, needs, sent_at)
         if self._lapse is not None:
             self._lapse.cancel()
+        self._good_until = self._holding.lapses_at
         loop = asyncio.get_running_loop()
-        self._lapse = loop.call_at(self._holding.lapses_at, self._lapsed)
+        self._lapse = loop.call_at(self._good_until, self._lapsed)
         if self.problem is not None:
             self.problem = self.refusal = None
             self._context.tell_lost(_NAME, self.granted, None)
@@ -212,10 +232,13 @@ class SharedSlots:
         if self.problem is None and self._now() >= self._holding.lapses_at:
             self._lose()
         longest = min(_LONGEST_REPEAT_S, _FIRST_REPEAT_S * 2 ** min(self._failures, 10))
-        await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311  # spreads load, hides nothing
+        await asyncio.sleep(spread(longest))
 
     def _lapsed(self) -> None:
         """The lease has not been renewed in time."""
+        if self._good_until == inf:
+            return  # that is known
+        self._good_until = inf
         if self._failures:
             self._lose()
             return
@@ -226,6 +249,7 @@ class SharedSlots:
 
     def _lose(self) -> None:
         """Redis is away, and the lease has lapsed: go on alone, or stop."""
+        self._good_until = inf
         self.problem = self._trouble
         if self._on_outage == "fail":
             self.refusal = self._refused
@@ -255,7 +279,7 @@ class SharedSlots:
                         self._wake()
             except UnreachableError:
                 self._wake()  # so that a server that is gone is noticed before the lease ends
-            await asyncio.sleep(_LONGEST_REPEAT_S * random.uniform(0.5, 1))  # noqa: S311  # as above
+            await asyncio.sleep(spread(_LONGEST_REPEAT_S))
 
     def _wake(self) -> None:
         self._holding.woken = True
@@ -268,6 +292,7 @@ class SharedSlots:
         count until the lease ends. Where it is cancelled, doing it again does the rest.
         """
         self.refusal = closed
+        self._good_until = inf
         self._holding.go_alone({})
         self._holding.dismiss(closed)
         if self._lapse is not None:
@@ -304,6 +329,11 @@ def _line(context: LimiterContext) -> FixedLimiter:
 
 def _reason(error: UnreachableError | ConfigurationError) -> str:
     return error.reason if isinstance(error, UnreachableError) else type(error).__name__
+
+
+def spread(seconds: float) -> float:
+    """Not all processes wait for equally long, or they would all come at once."""
+    return seconds * random.uniform(0.5, 1)  # noqa: S311  # it spreads load and hides nothing
 
 
 def closed() -> PoolClosed:

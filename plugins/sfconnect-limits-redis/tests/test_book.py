@@ -107,6 +107,22 @@ async def test_what_is_held_is_not_given_twice(holder: Make) -> None:
     assert await second.ask(10) == Grant(5, 5)
 
 
+async def test_who_comes_back_when_others_have_its_slots_lets_calls_end_and_begins_none(
+    holder: Make,
+) -> None:
+    frozen, others = holder("a", lease_s=0.1), holder("b")
+    await frozen.ask(4)
+    await asyncio.sleep(0.15)  # the server's clock counts, and it cannot be moved
+    assert (await others.ask(10)).slots == 10
+
+    # Its three calls in flight are the ones too many.
+    assert await frozen.ask(4, keep=3) == Grant(3, 0)
+    assert await frozen.ask(4, keep=1) == Grant(1, 0)
+    assert await frozen.ask(4, keep=0) == Grant(0, 4)
+    await others.ask(10, keep=6)
+    assert await frozen.ask(4) == Grant(4, 4)
+
+
 async def settled(many: list[Holder], *wanted: int) -> list[Grant]:
     """Let each ask until all have seen what the others want, keeping no more than their parts."""
     grants = [await one.ask(slots) for one, slots in zip(many, wanted, strict=True)]

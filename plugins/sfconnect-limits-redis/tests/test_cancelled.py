@@ -373,7 +373,7 @@ class Tasks:
 
     def __call__(self, loop: Any, work: Any, **options: Any) -> asyncio.Task[Any]:
         # Python 3.11 names a task only after it was made.
-        if work.__qualname__ == self._name:
+        if getattr(work, "__qualname__", "") == self._name:
             run = Struck(work, *self._struck)
 
             async def one() -> None:
@@ -432,6 +432,25 @@ async def test_closing_at_each_point_of_what_goes_on(
             assert at >= least
             return
     raise AssertionError("it never ends")
+
+
+async def test_standing_still_at_any_point_of_a_question_loses_nothing(url: str) -> None:
+    """An answer that is read when its lease is over already is worth nothing."""
+    loop = asyncio.get_running_loop()
+    for at in range(1, 6):
+        loop.set_task_factory(Tasks("SharedSlots._keep", at, LATE, lambda: time.sleep(0.4)))
+        limiter = await opened(url, redis_lease_s=0.3, redis_timeout_s=0.09)
+        loop.set_task_factory(None)
+        async with asyncio.timeout(8):
+            for _ in range(3):
+                await asyncio.gather(*(limiter.acquire("rest") for _ in range(BUDGET)))
+                await asyncio.sleep(0.1)
+                for _ in range(BUDGET):
+                    limiter.release("rest", 0.1, None)
+
+        assert (limiter.in_flight, limiter.waiting) == (0, 0)
+        assert limiter.granted <= BUDGET
+        await limiter.aclose()
 
 
 # Closing

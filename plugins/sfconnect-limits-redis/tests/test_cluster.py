@@ -42,11 +42,12 @@ class Cluster:
         self.ids = [client.execute_command("CLUSTER MYID").decode() for client in self.clients]
         (self.slot,) = {client.execute_command("CLUSTER KEYSLOT", KEY) for client in self.clients}
 
-    def begin(self) -> None:
-        share = ALL_SLOTS // len(self.nodes)
-        for number, client in enumerate(self.clients):
-            last = ALL_SLOTS - 1 if number == len(self.nodes) - 1 else (number + 1) * share - 1
+    def begin(self, masters: int) -> None:
+        share = ALL_SLOTS // masters
+        for number, client in enumerate(self.clients[:masters]):
+            last = ALL_SLOTS - 1 if number == masters - 1 else (number + 1) * share - 1
             client.execute_command("CLUSTER ADDSLOTSRANGE", number * share, last)
+        for number, client in enumerate(self.clients):
             client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         for node, bus in zip(self.nodes, self._bus_ports, strict=True):
             self.clients[0].execute_command("CLUSTER MEET", "127.0.0.1", node.port, bus)
@@ -76,16 +77,20 @@ class Cluster:
         for client in self.clients[number:] + self.clients[:number]:
             client.execute_command("CLUSTER SETSLOT", self.slot, "NODE", self.ids[number])
 
+    def make_replica(self, number: int, of: int) -> None:
+        """Have a node that has no slots follow another."""
+        self.clients[number].execute_command("CLUSTER REPLICATE", self.ids[of])
+
     def close(self) -> None:
         for client in self.clients:
             client.close()
 
 
 @pytest.fixture
-def cluster(serve: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[[int], Any]]:
+def cluster(serve: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Any]]:
     made: list[Cluster] = []
 
-    async def begin(count: int) -> Cluster:
+    async def begin(count: int, masters: int | None = None) -> Cluster:
         nodes, bus_ports = [], [free_port() for _ in range(count)]
         for number, bus in enumerate(bus_ports):
             folder = tmp_path / str(number)
@@ -94,7 +99,7 @@ def cluster(serve: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[[int
             nodes.append(serve(*options, "--dir", str(folder)))
         cluster = Cluster(nodes, bus_ports)
         made.append(cluster)
-        cluster.begin()
+        cluster.begin(masters or count)
         async with asyncio.timeout(20):
             while not cluster.is_well():  # noqa: ASYNC110  # of processes
                 await asyncio.sleep(0.05)
@@ -213,6 +218,32 @@ async def test_when_the_node_that_was_followed_is_gone_the_named_one_is_asked_ag
     await take(limiter, BUDGET)
     assert nodes.clients[heir].exists(KEY)
     give(limiter, BUDGET)
+
+
+async def test_a_replica_that_takes_over_knows_who_holds_what(cluster: Any, opened: Open) -> None:
+    nodes = await cluster(3, masters=2)
+    master, replica = nodes.owner, 2
+    named = 1 - master
+    nodes.make_replica(replica, master)
+    await until(lambda: nodes.clients[replica].info("replication")["master_link_status"] == "up")
+    one = await opened(nodes.nodes[named].url, redis_lease_s=10.0)
+    other = await opened(nodes.nodes[named].url, redis_lease_s=10.0)
+    await take(one, BUDGET - 1)
+    await until(lambda: nodes.clients[replica].dbsize() == 2)
+
+    nodes.nodes[master].stop()
+    await asyncio.sleep(0.3)
+    nodes.clients[replica].execute_command("CLUSTER FAILOVER", "TAKEOVER")
+    nodes.clients[named].config_set("cluster-require-full-coverage", "no")
+    waiters = [asyncio.create_task(other.acquire("rest")) for _ in range(BUDGET)]
+    await until(lambda: other.inner.in_flight)
+    await asyncio.sleep(1.0)
+
+    assert (one.inner.in_flight, other.inner.in_flight) == (BUDGET - 1, 1)
+    assert one.inner.problem is other.inner.problem is None
+    give(one, BUDGET - 1)
+    await asyncio.wait_for(asyncio.gather(*waiters), 10)
+    give(other, BUDGET)
 
 
 async def test_a_cluster_that_has_no_owner_for_it_is_only_away(

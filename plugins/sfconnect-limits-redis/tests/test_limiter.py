@@ -493,9 +493,7 @@ async def test_a_process_that_was_too_busy_to_renew_asks_before_it_goes_on(url: 
     limiter = await opened(url, context=losses.context, **options)
     await take(limiter, BUDGET)
 
-    blocked_until = time.monotonic() + 1.2
-    while time.monotonic() < blocked_until:
-        pass
+    stand_still(1.2)
     await asyncio.sleep(0)
     await asyncio.sleep(0)  # what is due by now has run
     give(limiter, 1)
@@ -503,6 +501,65 @@ async def test_a_process_that_was_too_busy_to_renew_asks_before_it_goes_on(url: 
 
     await take(limiter, 1)
     assert losses.told == []
+    await limiter.aclose()
+
+
+def stand_still(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+async def test_a_slot_that_was_given_before_it_stood_still_is_asked_for_anew(url: str) -> None:
+    options: dict[str, Any] = {"redis_lease_s": 1.0, "redis_timeout_s": 0.3}
+    limiter = await opened(url, **options)
+    await take(limiter, BUDGET)
+    waiter = asyncio.create_task(limiter.acquire("rest"))
+    await asyncio.sleep(0)
+
+    give(limiter, 1)  # to the one in line, who has not run on yet
+    stand_still(1.2)
+    await asyncio.sleep(0)
+
+    assert not waiter.done()
+    assert limiter.in_flight == BUDGET - 1
+    await asyncio.wait_for(waiter, 10)
+    assert limiter.in_flight == BUDGET
+    give(limiter, BUDGET)
+    await limiter.aclose()
+
+
+async def test_who_stood_still_begins_nothing_before_the_loop_has_told_it_of_the_time(
+    url: str,
+) -> None:
+    options: dict[str, Any] = {"redis_lease_s": 1.0, "redis_timeout_s": 0.3}
+    limiter = await opened(url, **options)
+    await take(limiter, 2)
+    give(limiter, 1)
+    stand_still(1.2)
+
+    assert not limiter.try_acquire("rest")
+    give(limiter, 1)
+    assert limiter.granted == 0
+
+    await take(limiter, BUDGET)
+    give(limiter, BUDGET)
+    await limiter.aclose()
+
+
+async def test_a_slot_that_is_freed_after_it_stood_still_is_nobodys(url: str) -> None:
+    options: dict[str, Any] = {"redis_lease_s": 1.0, "redis_timeout_s": 0.3}
+    limiter = await opened(url, **options)
+    await take(limiter, BUDGET)
+    waiter = asyncio.create_task(limiter.acquire("rest"))
+    await asyncio.sleep(0)
+    stand_still(1.2)
+
+    give(limiter, 1)
+
+    assert limiter.in_flight == BUDGET - 1
+    await asyncio.wait_for(waiter, 10)
+    give(limiter, BUDGET)
     await limiter.aclose()
 
 
