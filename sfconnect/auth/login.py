@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sfconnect._types import Secret
 from sfconnect.auth.base import Credentials, SupportsRefresh
 from sfconnect.auth.chain import Chain
+from sfconnect.auth.options import without_secrets
 from sfconnect.auth.rereading import may_be_outdated, read_again
 from sfconnect.auth.store import secrets_of
 from sfconnect.clock import SYSTEM_CLOCK, Clock
@@ -373,9 +374,7 @@ def unexpected(strategy: AuthStrategy, error: Exception) -> AuthError:
 
     Values of its secret options are taken out of the text.
     """
-    text = redact_text(str(error))
-    for secret in secrets_of(strategy):
-        text = text.replace(secret, "…")
+    text = without_secrets(redact_text(str(error)), secrets_of(strategy))
     name = type(strategy).__name__
     failed = AuthError(f"Logging in with {name} failed: {type(error).__name__}: {text}")
     failed.__cause__ = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import lru_cache, partial
@@ -34,7 +35,7 @@ from sfconnect.config import (
 from sfconnect.errors import ConfigurationError, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from dataclasses import Field
 
 _T = TypeVar("_T")
@@ -42,6 +43,7 @@ _T = TypeVar("_T")
 _METADATA: Final = "sfconnect.option"
 _PREFIX: Final = "SFCONNECT_"
 _UNREAD: Final = "unread"
+_SHORT: Final = 3
 RESERVED: Final = frozenset({"auth", "profile", "config"})
 """Names that mean something else in a profile or in the environment, so no option may have them.
 
@@ -197,7 +199,8 @@ def build_fitting(
     try:
         strategy = _made_without_idle(strategy_class, made, used)
     except (TypeError, ValueError) as error:
-        problem = _without_secrets(str(error), made)
+        secrets = [value.reveal() for value in made.values() if isinstance(value, Secret)]
+        problem = without_secrets(str(error), secrets)
     else:
         return strategy, {key: used[key] for key in made}
     message = f"The options of {label!r} do not fit together: {problem}"
@@ -349,12 +352,21 @@ def _does_not_fit(spec: OptionSpec, value: Value) -> ConfigurationError:
     shown = f", not {value.raw!r}" if is_shown else ""
     message = f"Option {spec.name} ({value.origin}) must be {spec.wanted}{shown}."
     hint = f"Example: {spec.example}." if spec.example else None
+    if value.shared and is_shown and spec.choices:
+        hint = f"If that is meant for another login, say {spec.name} as an argument, which goes "
+        hint += "before the variable, or unset that."
     return ConfigurationError(message, hint=hint)
 
 
-def _without_secrets(text: str, options: Mapping[str, object]) -> str:
-    """A strategy's own error may quote what it was given."""
-    for value in options.values():
-        if isinstance(value, Secret) and value:
-            text = text.replace(value.reveal(), str(value))
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Take secrets out of a text, which may quote what a strategy was given or has sent.
+
+    Those of up to three characters only where they stand alone: taken out of every word, they would
+    leave no text to read, and the gaps would tell them.
+    """
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        found = re.escape(secret)
+        if len(secret) <= _SHORT:
+            found = rf"(?<!\w){found}(?!\w)"
+        text = re.sub(found, "…", text)
     return text

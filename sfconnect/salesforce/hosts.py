@@ -89,7 +89,7 @@ def _site_path(host: str, path: str) -> str:
     if host in _SHARED_HOSTS or is_loopback(host):
         return ""
     segments: list[str] = []
-    for segment in filter(None, path.split("/")):
+    for segment in filter(None, map(str.strip, path.split("/"))):
         if segment.lower() in _PAGES:
             break
         segments.append(segment)

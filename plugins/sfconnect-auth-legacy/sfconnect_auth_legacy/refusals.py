@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
+from sfconnect.auth.options import without_secrets
 from sfconnect.errors import (
     AppAccessDenied,
     AuthConfigurationError,
@@ -40,9 +41,8 @@ class Attempt:
 
     def scrub(self, text: str) -> str:
         """Remove secrets from a text of the server, and shorten it."""
-        for secret in filter(None, self.secrets):
-            for spelling in (secret, quote_plus(secret), quote(secret), escape(secret)):
-                text = text.replace(spelling, "…")
+        ways = (str, quote_plus, quote, escape)
+        text = without_secrets(text, [spell(one) for one in self.secrets for spell in ways])
         # Shortened last: half a secret would not be found.
         return _TOKENS.sub("…", text)[:_WORDS_SHOWN]
 

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus
 
+from sfconnect.auth.options import without_secrets
 from sfconnect.auth.urls import shown
 from sfconnect.errors import (
     AppAccessDenied,
@@ -55,9 +56,8 @@ class LoginFacts:
 
     def scrub(self, text: str) -> str:
         """Remove secrets from a text of the server, and shorten it."""
-        for secret in filter(None, self.secrets):
-            for spelling in (secret, quote_plus(secret), quote(secret)):
-                text = text.replace(spelling, "…")
+        spellings = [spell(one) for one in self.secrets for spell in (str, quote_plus, quote)]
+        text = without_secrets(text, spellings)
         # Shortened last: half a secret would not be found.
         return redact_text(text)[:_TEXT_SHOWN]
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sfconnect._types import UNSET, Secret
 from sfconnect.auth import AuthContext, Credentials, OptionSpec, build, coerce_secrets
-from sfconnect.auth.options import coerce, option, options_of
+from sfconnect.auth.options import coerce, option, options_of, without_secrets
 from sfconnect.auth.secret_sources import read_secret
 from sfconnect.config import Form, Value
 from sfconnect.errors import ConfigurationError, PluginError
@@ -335,6 +337,30 @@ class TestBuild:
     def test_a_list_with_none_in_it_is_not_taken_for_a_choice(self) -> None:
         with pytest.raises(ConfigurationError):
             coerce(SPECS["scopes"], Value([None], "argument scopes"))
+
+
+class TestWithoutSecrets:
+    @pytest.mark.parametrize(
+        ("secrets", "text", "left"),
+        [
+            (["hunter2"], "hunter2 and xhunter2x", "… and x…x"),
+            (["a"], "a bad password: a, (a) or 'a'", "… bad password: …, (…) or '…'"),
+            (["ab", "c"], "abc tab ab-c", "abc tab …-…"),
+            (["!"], "no! Why! ! a!b", "no! Why! … a!b"),
+            (["a.c"], "a.c abc xa.c", "… abc xa.c"),
+            (["hunter", "hunter22"], "hunter22, hunter", "…, …"),
+            (["", "\\1x"], "\\1x stays legible", "… stays legible"),
+            ([], "nothing", "nothing"),
+        ],
+    )
+    def test_short_ones_are_taken_out_where_they_stand_alone(
+        self, secrets: list[str], text: str, left: str
+    ) -> None:
+        assert without_secrets(text, secrets) == left
+
+    @given(st.text(), st.text(min_size=4).filter(lambda secret: "…" not in secret), st.text())
+    def test_no_longer_one_is_left_in_a_text(self, front: str, secret: str, back: str) -> None:
+        assert secret not in without_secrets(front + secret + back, [secret])
 
 
 def file_value(path: Path | str, base: Path | None = None) -> Value:

@@ -240,6 +240,19 @@ class TestRefusals:
             "must be one of 'body', 'basic', not 'bdoy'."
         )
 
+    def test_a_bad_value_of_a_variable_says_what_goes_before_it(self, here: Situation) -> None:
+        here.variables(client_auth="tls_client_auth")
+
+        assert str(here.refusal("client-credentials", **FULL)) == (
+            "Option client_auth (environment variable SFCONNECT_CLIENT_AUTH) "
+            "must be one of 'body', 'basic', not 'tls_client_auth'. "
+            "Hint: If that is meant for another login, say client_auth as an argument, which goes "
+            "before the variable, or unset that."
+        )
+        made = here.resolve("client-credentials", **FULL, client_auth="basic").strategy
+        assert isinstance(made, Client)
+        assert made.client_auth == "basic"
+
     def test_a_bad_setting_says_where_it_came_from(self, here: Situation) -> None:
         here.variables(max_connections="many")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sfconnect.errors import ConfigurationError, HostNotAllowedError
@@ -40,6 +40,8 @@ SPELLINGS = [
     ("login.salesforce.com/", LOGIN),
     ("https://test.salesforce.com/?un=ada@example.com", TEST),
     ("https://acme.my.site.com/portal/", SITE),
+    ("https://acme.my.site.com/ portal / /", SITE),
+    ("portal.example.com./ /", "https://portal.example.com"),
     ("https://acme.my.site.com/portal/services/oauth2/token", SITE),
     ("https://portal.example.com/members/s", "https://portal.example.com/members/s"),
     ("https://acme.my.salesforce.mil/x", "https://acme.my.salesforce.mil"),
@@ -57,6 +59,16 @@ def test_a_login_url_is_taken_as_people_copy_it(written, base):
 
 @pytest.mark.parametrize(("written", "base"), SPELLINGS, ids=[written for written, _ in SPELLINGS])
 def test_a_normal_form_stays_as_it_is(written, base):
+    assert login_base(base) == base
+
+
+@given(st.text("acme./ \t:?#-_1x\u00a0", max_size=40), st.sampled_from(["", f"{SITE}/", "x.y/"]))
+def test_whatever_is_taken_is_brought_to_a_normal_form(text, front):
+    try:
+        base = login_base(front + text)
+    except ConfigurationError:
+        assume(False)
+
     assert login_base(base) == base
 
 

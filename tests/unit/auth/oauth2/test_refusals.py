@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sfconnect.auth.oauth2.refusals import PROVIDER_RULES, LoginFacts, Rule, explain
@@ -153,6 +155,14 @@ def test_a_token_of_a_known_shape_is_taken_out_too():
     error = explain(Refusal(400, error="x", description=f"session {token}"), FACTS)
 
     assert "secret" not in str(error)
+
+
+def test_a_secret_of_a_letter_does_not_eat_the_servers_words():
+    facts = replace(FACTS, secrets=("a", "x y"))
+
+    error = explain(Refusal(400, error="x", description="a bad app says a or x+y"), facts)
+
+    assert "… bad app says … or …" in error.message
 
 
 def test_a_long_text_is_cut_after_secrets_were_taken_out():
