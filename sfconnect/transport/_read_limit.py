@@ -68,10 +68,9 @@ class PatientHandler(ResponseHandler):
         That holds a socket for as long as a dead peer says nothing, and nobody waits for either.
         """
         self._ended_here |= self.is_connected()
-        transport = self.transport
+        if self.transport is not None:
+            self.transport.abort()
         super().close()
-        if transport is not None:
-            transport.abort()
 
     def abort(self) -> None:
         """Give the connection up; what aiohttp calls where TLS is spoken."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-SOAK = "test_soak.py::test_nothing_is_lost_or_doubled_whatever_the_network_does[1]"
+SOAK = "test_soak.py::test_nothing_is_lost_or_doubled_whatever_the_network_does[1-tls]"
 AGAIN = (
     "test_pool.py",
     "test_reuse.py",
@@ -31,7 +31,7 @@ def test_what_holds_on_the_loop_of_asyncio_holds_on_uvloop_too() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
         cwd=HERE.parents[1],
-        env={**os.environ, "SFCONNECT_TEST_LOOP": "uvloop"},
+        env={**os.environ, "SFCONNECT_TEST_LOOP": "uvloop", "SFCONNECT_SOAK": ""},
         capture_output=True,
         text=True,
         check=False,

@@ -124,7 +124,10 @@ class Told:
 async def test_nothing_is_lost_or_doubled_whatever_the_network_does(
     org: Emulator, seed: int, tls: bool
 ) -> None:
-    weather = Weather(seed, on_storm=org.control.revoke_tokens)
+    # Where connections are refused while others are made, uvloop 0.23 closes descriptors that have
+    # new owners by then.
+    ports_close = os.environ.get("SFCONNECT_TEST_LOOP") != "uvloop"
+    weather = Weather(seed, org.control.revoke_tokens, ports_close=ports_close)
     async with Salesforce.connect(login_of(org)) as well:
         accounts = well.sobject("Account")
         olds = [accounts.create({"Name": f"old-{n}"}) for n in range(UPDATES + DELETES)]

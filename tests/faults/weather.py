@@ -49,15 +49,23 @@ class Weather:
     Args:
         seed: Decides what happens.
         on_storm: Called at the beginning of a storm, in which every request is refused.
+        ports_close: Whether the port closes at times.
 
     Attributes:
         made: What happened so far, by its kind.
     """
 
-    def __init__(self, seed: int, on_storm: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        on_storm: Callable[[], object] = lambda: None,
+        *,
+        ports_close: bool = True,
+    ) -> None:
         self.made: Counter[str] = Counter()
         self._seed = seed
         self._on_storm = on_storm
+        self._ports_close = ports_close
         self._asked = 0
         self._times: Counter[str] = Counter()
 
@@ -81,6 +89,8 @@ class Weather:
         if dice.random() > 0.125:
             return None
         fault = dice.choice(_connection_faults(dice))
+        if isinstance(fault, Refuse) and not self._ports_close:
+            return None
         self.made[type(fault).__name__] += 1
         return fault
 

@@ -24,7 +24,7 @@ class Certificates:
 
     Attributes:
         ca_file: The authority's certificate, as PEM.
-        ca_text: The same.
+        trust: A client's context, which trusts that authority and nobody else.
         right: Shows a certificate for this host.
         wrong: Show one that no client may take, by what is wrong with it.
     """
@@ -33,8 +33,9 @@ class Certificates:
         authority = _authority()
         self._folder = TemporaryDirectory(prefix="sfconnect-proxy-")
         self.ca_file = Path(self._folder.name) / "ca.pem"
-        self.ca_text = authority.cert_pem.bytes().decode()
-        self.ca_file.write_text(self.ca_text, encoding="ascii")
+        text = authority.cert_pem.bytes().decode()
+        self.ca_file.write_text(text, encoding="ascii")
+        self.trust = ssl.create_default_context(cadata=text)
         now = datetime.now(UTC)
         expired = authority.issue_cert(
             HOST, not_before=now - timedelta(days=2), not_after=now - timedelta(days=1)

@@ -113,9 +113,10 @@ class FaultProxy:
         return self._certificates.ca_file if self._certificates else None
 
     def trust(self) -> ssl.SSLContext:
-        """Make a client's context that trusts the proxy, and nobody else."""
-        text = self._certificates.ca_text if self._certificates else None
-        return ssl.create_default_context(cadata=text)
+        """Give a client's context that trusts the proxy and nobody else; without TLS, nobody."""
+        if self._certificates is None:
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return self._certificates.trust
 
     async def __aenter__(self) -> Self:
         upstream: ssl.SSLContext | bool = True
