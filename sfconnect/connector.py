@@ -486,7 +486,13 @@ class Connector:
         return await gather(calls, concurrency=concurrency, progress=progress, total=total)
 
     async def credentials(self) -> Credentials:
-        """Return the credentials in use; logs in if there are none."""
+        """Return the credentials in use; logs in if there are none.
+
+        Raises:
+            AuthError: The login failed.
+            TransportError: The login server could not be reached.
+            PoolClosed: The connection is not open.
+        """
         self._opened()
         assert self._manager is not None  # noqa: S101  # made together with the session
         return await self._manager.get()

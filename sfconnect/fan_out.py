@@ -67,6 +67,7 @@ class FanOut(Generic[T]):
     ``on_error``: ``collect`` gives errors as outcomes; with ``raise`` and ``stop`` no more calls
     are started once one has failed. ``raise`` raises its error out of the loop; ``stop`` gives it
     as an outcome, and those in flight.
+
     When the connection is closed or drained, no more calls are started, those in flight give their
     outcomes, and ``PoolClosed`` is raised out of the loop; a call that met it was not sent, and is
     no outcome.

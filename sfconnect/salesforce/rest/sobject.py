@@ -84,6 +84,7 @@ class SObject:
         """Read the record that an external id names.
 
         Raises:
+            NotFoundError: There is none, or the user may not see it.
             MultipleMatchesError: The field is not unique and several records have the value.
         """
         params = None if fields is None else {"fields": checked_fields(fields)}
