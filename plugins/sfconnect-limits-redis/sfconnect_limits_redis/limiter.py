@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _SHORTEST_LEASE: Final = 3
 """A lease lasts this many time-outs at least, so that a slow server does not end it at once."""
 
+_LOWEST_RATE: Final = 1e-3
+"""A call in a quarter of an hour, as for ``max_per_second``."""
+
 
 @dataclass(frozen=True, slots=True)
 class RedisLimiter:
@@ -78,8 +81,9 @@ class RedisLimiter:
         if self.redis_budget < 1:
             raise ConfigurationError(f"redis_budget must be at least 1, not {self.redis_budget}.")
         rate = self.redis_max_per_second
-        if rate is not None and not 0 < rate < inf:
-            raise ConfigurationError(f"redis_max_per_second must be above 0, not {rate}.")
+        if rate is not None and not _LOWEST_RATE <= rate < inf:
+            message = f"redis_max_per_second must be at least {_LOWEST_RATE}, not {rate}."
+            raise ConfigurationError(message)
         if not self.redis_timeout_s > 0:
             message = f"redis_timeout_s must be above 0, not {self.redis_timeout_s}."
             raise ConfigurationError(message)

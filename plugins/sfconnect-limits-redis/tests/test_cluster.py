@@ -257,6 +257,21 @@ async def test_a_cluster_that_has_no_owner_for_it_is_only_away(
     assert limiter.inner.problem == "ClusterDownError"
 
 
+async def test_nodes_that_send_a_question_round_are_as_good_as_away(opened: Open) -> None:
+    async def send_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        port = writer.get_extra_info("sockname")[1]
+        with contextlib.suppress(OSError):
+            while await reader.read(65536):
+                writer.write(f"-MOVED 1 :{port}\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(send_on, "127.0.0.1", 0) as server:
+        limiter = await opened(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
+
+        assert limiter.inner.problem == "MOVED"
+        await limiter.aclose()
+
+
 async def test_there_is_no_database_but_the_first(cluster: Any) -> None:
     nodes = await cluster(1)
     url = nodes.nodes[0].url.removesuffix("/0") + "/20"
