@@ -173,9 +173,9 @@ class LaneSlots:
         return state.fixed_cap is None or state.used < state.fixed_cap
 
     def try_acquire(self, lane: str) -> bool:
-        """Take a slot if one is free for this lane and nobody of it waits."""
+        """Take a slot if one is free for this lane; whoever waits in it could have none."""
         state = self._by_surface.get(lane) or self._state(lane)
-        if state.waiting or not self._fits(state):
+        if not self._fits(state):
             return False
         self._take(state)
         return True
@@ -224,9 +224,6 @@ class LaneSlots:
         # Those that left stay in the line until they are the larger part of it.
         if len(state.line) > 2 * state.waiting:
             state.line = deque(entry for entry in state.line if not entry[1].done())
-        # Between its cancellation and this step it kept others from taking a free slot.
-        if self.waiting:
-            self._serve()
 
     def release(self, lane: str) -> None:
         """Free a slot; the first in line that may have it gets it."""

@@ -238,6 +238,34 @@ def test_a_reserve_is_there_for_its_lane_however_busy_the_others_are():
     assert sum(limiter.try_acquire("interactive") for _ in range(20)) == 2
 
 
+def flood(limiter: AdaptiveLimiter, lane: str, rounds: int = 60) -> int:
+    """Take as many slots as there are, round after round; the most that were in flight."""
+    most = 0
+    for _ in range(rounds):
+        taken = 0
+        while limiter.try_acquire(lane):
+            taken += 1
+        most = max(most, taken)
+        for _ in range(taken):
+            limiter.release(lane, 0.1, None)
+    return most
+
+
+def test_a_batch_alone_makes_the_limit_grow_and_has_nearly_all_of_it():
+    limiter = AdaptiveLimiter(initial=16, maximum=100)
+
+    assert flood(limiter, "extract") == 90
+    assert limiter.limit == 100
+
+
+def test_a_lane_that_is_full_by_a_bound_of_its_own_does_not_make_the_limit_grow():
+    """So few calls in flight say nothing of how many the API would take."""
+    limiter = AdaptiveLimiter(initial=16, lanes={"bulk": Lane(limit=3)})
+
+    assert flood(limiter, "bulk") == 3
+    assert limiter.limit == 16
+
+
 async def test_a_full_line_refuses():
     limiter = AdaptiveLimiter(initial=2, max_waiting=0)
     assert limiter.try_acquire("rest")
