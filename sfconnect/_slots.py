@@ -69,7 +69,10 @@ class Slots:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refusal: Callable[[], Exception] | None = None
 
-    def try_acquire(self) -> bool:
+    def try_acquire(
+        self,
+        key: str = "",  # for those that tell parties apart
+    ) -> bool:
         """Take a slot if one is free and nobody waits for it."""
         if self.used < self.capacity and not self.waiting and self._refusal is None:
             self.used += 1
@@ -86,7 +89,7 @@ class Slots:
         """
         if self._refusal is not None:
             raise self._refusal()
-        if self.try_acquire():
+        if self.try_acquire(key):
             return
         if self.max_waiting is not None and self.waiting >= self.max_waiting:
             raise self._full()
@@ -97,7 +100,7 @@ class Slots:
             if turn.cancelled():
                 self._leave()
             elif turn.exception() is None:
-                self.release()  # the slot was given in the same moment; pass it on
+                self.release(key)  # the slot was given in the same moment; pass it on
             raise
 
     def _stand_in_line(
@@ -152,7 +155,10 @@ class Slots:
         self._line = deque(compress(self._line, still))
         self._deadlines = deque(compress(self._deadlines, still))
 
-    def release(self) -> None:
+    def release(
+        self,
+        key: str = "",  # as above
+    ) -> None:
         """Free a slot; the first in line gets it."""
         self.used -= 1
         if self._line:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -157,6 +156,8 @@ class ConnectionPool:
     ``TooManyRequests``, and after ``wait_s`` with ``PoolTimeout``, so that pressure reaches the
     producer. One pool may serve many orgs and APIs: those that wait are served in turn, one request
     each, so that a storm of one starves no other, and a login waits behind no calls of its own org.
+    Nor does an org that stalls: with several, nobody takes another connection who has nine times as
+    many as are free, so that of ten and more there is one for who comes new.
     It never follows redirects and never retries.
 
     Nothing is bound to an event loop before :meth:`open`.
@@ -207,7 +208,8 @@ class ConnectionPool:
         self._closed = False
         self._requests = self._queued = self._errors = self._refused = 0
         self._counts = ConnectionCounts()
-        self._hosts: dict[str, _Host] = {}
+        self._parties: dict[str, _Party] = {}
+        self._callers = 0
         self._wait_ms = 0.0
 
     async def open(self) -> None:
@@ -284,9 +286,11 @@ class ConnectionPool:
             ConfigurationError: The URL, the method or a header holds what none may hold.
             Exception: What the producer of a streamed body raised.
         """
-        if not self._slots.try_acquire():
-            await self._wait_for_slot(request)
-        host = self._begin_for(request)
+        party = self._party_of(request)
+        if not self._slots.try_acquire(party.key):
+            await self._wait_for_slot(party.key)
+        party.requests += 1
+        party.in_flight += 1
         try:
             if request.content is None:
                 # Reading releases the connection at its end, and gives it up if it fails.
@@ -298,13 +302,13 @@ class ConnectionPool:
             if "Content-Encoding" in answer.headers:
                 content = await inflated(content, answer.headers["Content-Encoding"])
         except _FAILURES as error:
-            host.errors += 1
+            party.errors += 1
             raise self._failure(error, request) from presentable(error)
         finally:
-            host.in_flight -= 1
-            self._release()
+            party.in_flight -= 1
+            self._release(party.key)
         if answer.status in _THROTTLING:
-            host.throttled += 1
+            party.throttled += 1
         return Response(answer.status, answer.headers, content)
 
     @asynccontextmanager
@@ -314,37 +318,44 @@ class ConnectionPool:
         The connection is held until the block ends. Leaving the block before the body's end
         closes the connection. Raises as :meth:`send` does.
         """
-        if not self._slots.try_acquire():
-            await self._wait_for_slot(request)
-        host = self._begin_for(request)
+        party = self._party_of(request)
+        if not self._slots.try_acquire(party.key):
+            await self._wait_for_slot(party.key)
+        party.requests += 1
+        party.in_flight += 1
         try:
-            answer = await self._begin(request)
-            host.throttled += answer.status in _THROTTLING
+            answer = await self._begin(request, party)
+            party.throttled += answer.status in _THROTTLING
             try:
                 yield AiohttpStream(answer, request, self._failure)
             finally:
                 answer.release()
         finally:
-            host.in_flight -= 1
-            self._release()
+            party.in_flight -= 1
+            self._release(party.key)
 
-    async def _begin(self, request: Request) -> aiohttp.ClientResponse:
+    async def _begin(self, request: Request, party: _Party) -> aiohttp.ClientResponse:
         try:
             answer: aiohttp.ClientResponse = await self._start(request)
         except _FAILURES as error:
-            self._hosts[_origin(request)].errors += 1
+            party.errors += 1
             raise self._failure(error, request) from presentable(error)
         return answer
 
-    def _begin_for(self, request: Request) -> _Host:
-        """Count a request for its host."""
+    def _party_of(self, request: Request) -> _Party:
+        """For whom a request takes its turn: the org's calls, or its logins.
+
+        A login waits behind no calls of its own org.
+        """
         origin = _origin(request)
-        host = self._hosts.get(origin)
-        if host is None:
-            host = self._hosts[origin] = _Host()
-        host.requests += 1
-        host.in_flight += 1
-        return host
+        is_login = request.surface == _LOGIN
+        key = f"{_LOGIN} {origin}" if is_login else origin
+        party = self._parties.get(key)
+        if party is None:
+            party = self._parties[key] = _Party(key, origin)
+            self._callers += not is_login
+            self._slots.shared = self._callers > 1
+        return party
 
     def _start(self, request: Request) -> Any:
         session = self._session
@@ -369,13 +380,11 @@ class ConnectionPool:
             **options,
         )
 
-    async def _wait_for_slot(self, request: Request) -> None:
+    async def _wait_for_slot(self, key: str) -> None:
         if self._session is None:
             raise _closed_error()
         started = self._clock.monotonic()
-        # A login has a turn of its own, before which none of its org's calls is in line.
-        origin = _origin(request)
-        await self._slots.acquire(f"{_LOGIN} {origin}" if request.surface == _LOGIN else origin)
+        await self._slots.acquire(key)
         self._queued += 1
         self._wait_ms += (self._clock.monotonic() - started) * 1000
 
@@ -396,8 +405,8 @@ class ConnectionPool:
         self._errors += 1
         return producer_error(error) or translate(error, request)
 
-    def _release(self) -> None:
-        self._slots.release()
+    def _release(self, key: str) -> None:
+        self._slots.release(key)
         if self._idle is not None and not self._slots.used:
             self._idle.set()
 
@@ -433,21 +442,22 @@ class ConnectionPool:
         )
 
     def _host_stats(self) -> dict[str, HostStats]:
-        waiting: Counter[str] = Counter()
-        for key, number in self._slots.waiting_by_key().items():
-            waiting[key.removeprefix(f"{_LOGIN} ")] += number
+        waiting = self._slots.waiting_by_key()
+        by_origin: dict[str, list[_Party]] = {}
+        for party in self._parties.values():
+            by_origin.setdefault(party.origin, []).append(party)
         tried, opened = self._counts.tried_by_host, self._counts.opened_by_host
         return {
             origin: HostStats(
                 connections_opened=opened[origin],
-                connections_reused=max(0, host.requests - tried[origin]),
-                requests_num=host.requests,
-                requests_in_flight=host.in_flight,
-                requests_waiting=waiting[origin],
-                requests_errors=host.errors,
-                throttled=host.throttled,
+                connections_reused=max(0, sum(one.requests for one in parties) - tried[origin]),
+                requests_num=sum(one.requests for one in parties),
+                requests_in_flight=sum(one.in_flight for one in parties),
+                requests_waiting=sum(waiting.get(one.key, 0) for one in parties),
+                requests_errors=sum(one.errors for one in parties),
+                throttled=sum(one.throttled for one in parties),
             )
-            for origin, host in self._hosts.items()
+            for origin, parties in by_origin.items()
         }
 
     async def drain(self) -> None:
@@ -477,9 +487,11 @@ class ConnectionPool:
 
 
 @dataclass(slots=True)
-class _Host:
-    """What is counted for one host."""
+class _Party:
+    """What is counted for the calls to one host, or for the logins there."""
 
+    key: str
+    origin: str
     requests: int = 0
     in_flight: int = 0
     errors: int = 0

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import pytest
 from aiohttp import web
 
+from sfconnect import Connector, RetryPolicy
 from sfconnect.errors import ConnectError, SfConnectError
+from sfconnect.limits import FixedLimiter
 from sfconnect.messages import Request
+from sfconnect.retry import RetryBudget
+from sfconnect.testing import ScriptedStrategy
 from sfconnect.transport import ConnectionPool
 
 
@@ -90,7 +95,7 @@ async def test_each_freed_connection_goes_to_the_orgs_in_turn(orgs):
                 org.gate.release()
         await asyncio.gather(*sent)
 
-    assert waiting == {stormy.url: 4}  # of the other no request has begun
+    assert waiting == {stormy.url: 4, calm.url: 2}
     assert stormy.arrivals == [
         "stormy/0",
         "stormy/1",
@@ -100,6 +105,85 @@ async def test_each_freed_connection_goes_to_the_orgs_in_turn(orgs):
         "calm/1",
         "stormy/3",
     ]
+
+
+async def test_an_org_that_stalls_leaves_connections_for_the_others(orgs):
+    stormy, calm = orgs
+    calm.gate = asyncio.Semaphore(1_000)
+
+    async with ConnectionPool(max_connections=20) as pool:
+        await pool.send(calm.get("first"))  # from here on the pool knows that there are two
+        storm = [asyncio.create_task(pool.send(stormy.get(f"{n}"))) for n in range(5_000)]
+        await until(lambda: pool.stats().requests_waiting > 4_900)
+        stalled = pool.stats().hosts[stormy.url].requests_in_flight
+        async with asyncio.timeout(10):
+            for n in range(50):
+                await pool.send(calm.get(f"{n}"))
+        login = asyncio.create_task(pool.send(stormy.get("login", surface="auth")))
+        await until(lambda: "stormy/login" in stormy.arrivals)  # nor does its own storm hold it up
+        ended = sum(task.done() for task in storm)
+        await end([*storm, login], stormy)
+
+    assert (stalled, ended) == (18, 0)
+
+
+async def test_ten_orgs_of_which_one_storms_stalls_and_retries():
+    """Turns are counted, not time: each step frees one connection of the storm's."""
+    arrivals: list[str] = []
+    async with AsyncExitStack() as stack:
+        orgs = [await stack.enter_async_context(Org(f"{n}", arrivals)) for n in range(10)]
+        stormy, *others = orgs
+        stormy.status = 503
+        pool = await stack.enter_async_context(ConnectionPool(max_connections=10))
+        for org in others:
+            org.gate.release()
+            await pool.send(org.get("first"))
+        storm = await stack.enter_async_context(impatient(stormy, pool))
+        calling = [asyncio.create_task(storm.get(f"/{n}").send()) for n in range(5_000)]
+        await until(lambda: pool.stats().requests_waiting > 4_900)
+        assert begun(pool, stormy) == 9
+
+        single = [asyncio.create_task(pool.send(org.get("single"))) for org in others]
+        await until(lambda: pool.stats().requests_waiting > 4_998)
+        assert [begun(pool, org) for org in others] == [2, *8 * [1]]  # one connection was left
+
+        for step in range(1, 10):
+            stormy.gate.release()
+            await until(lambda step=step: pool.stats().requests_num == 9 + 9 + 1 + step)
+        # Nine turns, of which one was the storm's; those that ended stand in line again.
+        assert [begun(pool, org) for org in others] == 9 * [2]
+        assert begun(pool, stormy) == 10
+        assert sum(storm.stats().retries.values()) == 9
+
+        for org in others:
+            org.gate.release()
+        await asyncio.gather(*single)
+        await end(calling, stormy)
+
+
+def impatient(org: Org, pool: ConnectionPool) -> Connector:
+    """A connection that has no bound of its own, and repeats at once whatever fails."""
+    return Connector.connect(
+        ScriptedStrategy(login_s=0.0, instance_url=org.url),
+        base_url=org.url,
+        transport=pool,
+        limiter=FixedLimiter(10_000),
+        retry=RetryPolicy(initial_s=0.0, max_s=0.0),
+        budget=RetryBudget(capacity=10_000),
+        circuit_breaker=False,
+    )
+
+
+def begun(pool: ConnectionPool, org: Org) -> int:
+    return pool.stats().hosts[org.url].requests_num
+
+
+async def end(tasks: list[asyncio.Task[Any]], org: Org) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for _ in org.arrivals:
+        org.gate.release()
 
 
 async def test_every_host_has_its_counters(orgs):

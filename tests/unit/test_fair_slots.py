@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,12 +25,17 @@ async def in_line(slots: FairSlots, keys: str, served: list[str]) -> list[asynci
     return tasks
 
 
+def give_back(slots: FairSlots) -> None:
+    """Free a slot of the party that has held one for longest."""
+    slots.release(next(iter(slots._held)))
+
+
 async def settle() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-async def end(tasks: list[asyncio.Task[None]]) -> None:
+async def end(tasks: Sequence[asyncio.Task[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -35,11 +43,11 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
 
 async def test_parties_are_served_in_turn_and_each_in_the_order_of_coming():
     slots, served = FairSlots(1), list[str]()
-    assert slots.try_acquire()
+    assert slots.try_acquire("x")
     tasks = await in_line(slots, "aaaabbc", served)
 
     for _ in tasks:
-        slots.release()
+        give_back(slots)
         await settle()
 
     assert served == ["a0", "b4", "c6", "a1", "b5", "a2", "a3"]
@@ -48,11 +56,11 @@ async def test_parties_are_served_in_turn_and_each_in_the_order_of_coming():
 async def test_the_few_of_one_are_served_before_the_storm_of_another():
     slots, served = FairSlots(10), list[str]()
     for _ in range(10):
-        slots.try_acquire()
+        slots.try_acquire("x")
     tasks = await in_line(slots, "a" * 5_000 + "b" * 10, served)
 
     for _ in range(30):
-        slots.release()
+        give_back(slots)
         await settle()
 
     assert served[:21].count("b4999") == 0
@@ -62,7 +70,7 @@ async def test_the_few_of_one_are_served_before_the_storm_of_another():
 
 async def test_whoever_waits_is_counted_by_party():
     slots, served = FairSlots(1), list[str]()
-    slots.try_acquire()
+    slots.try_acquire("x")
     tasks = await in_line(slots, "aab", served)
 
     await end(tasks[:1])
@@ -74,12 +82,12 @@ async def test_whoever_waits_is_counted_by_party():
 
 async def test_who_left_is_passed_over_without_costing_a_turn():
     slots, served = FairSlots(1), list[str]()
-    slots.try_acquire()
+    slots.try_acquire("x")
     tasks = await in_line(slots, "aaabb", served)
     await end(tasks[:1])
 
     for _ in range(4):
-        slots.release()
+        give_back(slots)
         await settle()
 
     assert served == ["a1", "b3", "a2", "b4"]
@@ -87,7 +95,7 @@ async def test_who_left_is_passed_over_without_costing_a_turn():
 
 async def test_too_long_a_wait_ends_it_in_the_order_of_coming():
     slots = FairSlots(1, wait_s=0.01)
-    slots.try_acquire()
+    slots.try_acquire("x")
 
     results = await asyncio.gather(*(slots.acquire(key) for key in "aab"), return_exceptions=True)
 
@@ -97,7 +105,7 @@ async def test_too_long_a_wait_ends_it_in_the_order_of_coming():
 
 async def test_the_line_is_bounded_over_all_parties():
     slots, served = FairSlots(1, max_waiting=2), list[str]()
-    slots.try_acquire()
+    slots.try_acquire("x")
     tasks = await in_line(slots, "ab", served)
 
     with pytest.raises(LineFullError):
@@ -108,7 +116,7 @@ async def test_the_line_is_bounded_over_all_parties():
 
 async def test_closing_refuses_every_party():
     slots = FairSlots(1)
-    slots.try_acquire()
+    slots.try_acquire("x")
     waiting = [asyncio.create_task(slots.acquire(key)) for key in "aab"]
     await settle()
 
@@ -120,7 +128,7 @@ async def test_closing_refuses_every_party():
 
 async def test_the_lines_do_not_keep_those_that_left():
     slots, served = FairSlots(1), list[str]()
-    slots.try_acquire()
+    slots.try_acquire("x")
     (patient,) = await in_line(slots, "a", served)
 
     for _ in range(50):
@@ -131,11 +139,67 @@ async def test_the_lines_do_not_keep_those_that_left():
     await end([patient])
 
 
+async def test_of_several_parties_none_takes_all_that_there_is():
+    slots = FairSlots(100)
+    slots.shared = True
+
+    taken = [sum(slots.try_acquire(key) for _ in range(100)) for key in "abcd"]
+
+    assert taken == [90, 9, 1, 0]
+
+
+async def test_many_that_stall_at_once_leave_a_slot_for_who_comes_new():
+    slots, served = FairSlots(100), list[str]()
+    slots.shared = True
+    tasks = await in_line(slots, "abcdefghij" * 50, served)
+
+    async with asyncio.timeout(1):
+        await slots.acquire("k")
+
+    assert (len(served), slots.used) == (99, 100)
+    await end(tasks)
+
+
+async def test_one_party_alone_may_have_every_slot():
+    slots = FairSlots(100)
+
+    assert sum(slots.try_acquire("a") for _ in range(101)) == 100
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 9])
+async def test_of_few_slots_none_is_kept_back(capacity):
+    slots = FairSlots(capacity)
+    slots.shared = True
+
+    assert sum(slots.try_acquire("a") for _ in range(capacity + 1)) == capacity
+
+
+async def test_who_comes_new_passes_those_who_have_enough():
+    slots, served = FairSlots(10), list[str]()
+    slots.shared = True
+    for _ in range(9):
+        assert slots.try_acquire("a")
+    tasks = await in_line(slots, "aaab", served)
+    await settle()
+    assert served == ["b3"]
+
+    slots.release("a")  # nine of ten are in use, and a has eight of them
+    await settle()
+    assert served == ["b3", "a0"]
+    slots.release("b")
+    await settle()
+
+    assert served == ["b3", "a0"]
+    assert slots.waiting_by_key() == {"a": 2}
+    await end(tasks)
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("acquire"), st.sampled_from("abc")),
         st.tuples(st.sampled_from(["release", "leave"]), st.integers(0, 30)),
-        st.tuples(st.just("resize"), st.integers(1, 6)),
+        st.tuples(st.just("resize"), st.integers(1, 24)),
+        st.tuples(st.just("share"), st.booleans()),
     ),
     max_size=80,
 )
@@ -148,26 +212,41 @@ def test_whatever_happens_no_slot_is_lost_and_none_is_given_twice(steps):
 
 
 async def play(steps: list[tuple[str, object]]) -> None:
-    slots, held, waiting = FairSlots(2), 0, list[asyncio.Task[None]]()
+    slots, held, waiting = FairSlots(2), list[str](), list[asyncio.Task[str]]()
     for step, what in steps:
         if step == "acquire":
-            waiting.append(asyncio.create_task(slots.acquire(str(what))))
+            waiting.append(asyncio.create_task(held_by(slots, str(what))))
         elif step == "resize":
             slots.resize(int(str(what)))
+        elif step == "share":
+            slots.shared = bool(what)
+            slots.resize(slots.capacity)
         elif step == "release" and held:
-            slots.release()
-            held -= 1
+            slots.release(held.pop(int(str(what)) % len(held)))
         elif step == "leave" and waiting:
             task = waiting.pop(int(str(what)) % len(waiting))
             await end([task])
-            held += not task.cancelled()
+            held += [] if task.cancelled() else [task.result()]
         await settle()
-        held += sum(task.done() for task in waiting)
+        held += [task.result() for task in waiting if task.done()]
         waiting = [task for task in waiting if not task.done()]
-        assert (slots.used, slots.waiting) == (held, len(waiting))
-        assert not waiting or slots.used >= slots.capacity
-        assert sum(slots.waiting_by_key().values()) == len(waiting)
+        check(slots, Counter(held), len(waiting))
     await end(waiting)
-    for _ in range(held):
-        slots.release()
-    assert (slots.used, slots.waiting, len(slots._lines)) == (0, 0, 0)
+    for key in held:
+        slots.release(key)
+    assert (slots.used, slots.waiting, slots._lines, slots._held) == (0, 0, {}, {})
+
+
+async def held_by(slots: FairSlots, key: str) -> str:
+    await slots.acquire(key)
+    return key
+
+
+def check(slots: FairSlots, held: Counter[str], waiting: int) -> None:
+    assert (slots.used, slots.waiting) == (held.total(), waiting)
+    assert slots._held == held
+    assert sum(slots.waiting_by_key().values()) == waiting
+    free = slots.capacity - slots.used
+    if waiting and free > 0:
+        assert slots.shared
+        assert all(held[key] >= 9 * free for key in slots.waiting_by_key())
