@@ -49,13 +49,15 @@ class DeviceServer(FakeTokenServer):
         )
 
 
-@pytest.mark.filterwarnings("ignore:Salesforce's device flow:sfconnect.auth.RetirementWarning")
-class TestDevice(StrategyConformance):
+class DeviceConformance(StrategyConformance):
     @pytest.fixture
     async def token_server(self) -> AsyncIterator[DeviceServer]:
         async with DeviceServer() as server:
             yield server
 
+
+@pytest.mark.filterwarnings("ignore:Salesforce's device flow:sfconnect.auth.RetirementWarning")
+class TestDevice(DeviceConformance):
     @pytest.fixture
     def strategy(self, token_server):
         return Device(token_server.url, "canary-id", "canary secret", accept_restricted=True)
@@ -84,12 +86,7 @@ class TestRotatingOAuth2AuthorizationCode(RotationConformance):
         )
 
 
-class TestOAuth2Device(StrategyConformance):
-    @pytest.fixture
-    async def token_server(self) -> AsyncIterator[DeviceServer]:
-        async with DeviceServer() as server:
-            yield server
-
+class TestOAuth2Device(DeviceConformance):
     @pytest.fixture
     def strategy(self, token_server):
         return OAuth2Device(

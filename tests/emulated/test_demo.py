@@ -58,20 +58,18 @@ def test_every_row_arrives_in_spite_of_all_trouble(environ: dict[str, str], tmp_
     }
 
 
-def test_without_the_emulator_the_demo_says_how_to_get_it(environ: dict[str, str]) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys; sys.modules['sfconnect_emulator'] = None\n"
-            "import sfconnect.cli; sys.exit(sfconnect.cli.main())",
-            "demo",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environ,
+def demo_without(module: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run it where a module is not installed."""
+    code = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "import sfconnect.cli; sys.exit(sfconnect.cli.main())"
     )
+    command = [sys.executable, "-c", code, "demo"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+
+
+def test_without_the_emulator_the_demo_says_how_to_get_it(environ: dict[str, str]) -> None:
+    done = demo_without("sfconnect_emulator", environ)
 
     assert done.returncode == 2
     assert done.stderr == (
@@ -81,19 +79,7 @@ def test_without_the_emulator_the_demo_says_how_to_get_it(environ: dict[str, str
 
 
 def test_without_pyarrow_the_demo_says_how_to_get_it(environ: dict[str, str]) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys; sys.modules['pyarrow'] = None\n"
-            "import sfconnect.cli; sys.exit(sfconnect.cli.main())",
-            "demo",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environ,
-    )
+    done = demo_without("pyarrow", environ)
 
     assert done.returncode == 2
     assert done.stderr == (

@@ -123,21 +123,29 @@ async def test_forgets_those_who_give_up_waiting(org: InProcess) -> None:
     assert org.control.statistics()["in_flight"] == 0
 
 
-async def test_passes_the_turn_on_when_its_owner_is_cancelled_before_he_noticed(
-    org: InProcess,
-) -> None:
-    org.control.set_capacity(Capacity(1))
-    gate, inside = Gate(org.instance), []
+async def two_in_line(gate: Gate, inside: list[str]) -> list[asyncio.Task[None]]:
+    """Two who wait at a gate, in this order; each notes that it got in."""
 
     async def visit(name: str) -> None:
         async with gate:
             inside.append(name)
 
+    visits = []
+    for name in ("impatient", "patient"):
+        visits.append(asyncio.create_task(visit(name)))
+        await settle()
+    return visits
+
+
+async def test_passes_the_turn_on_when_its_owner_is_cancelled_before_he_noticed(
+    org: InProcess,
+) -> None:
+    org.control.set_capacity(Capacity(1))
+    gate = Gate(org.instance)
+    inside: list[str] = []
+
     async with gate:
-        impatient = asyncio.create_task(visit("impatient"))
-        await settle()
-        patient = asyncio.create_task(visit("patient"))
-        await settle()
+        impatient, patient = await two_in_line(gate, inside)
     impatient.cancel()
     await asyncio.wait([impatient, patient])
 
@@ -168,17 +176,11 @@ async def test_gives_a_place_to_nobody_who_comes_between_a_turn_and_its_owner(
 
 async def test_skips_an_owner_who_was_cancelled_just_before_his_turn(org: InProcess) -> None:
     org.control.set_capacity(Capacity(1))
-    gate, inside = Gate(org.instance), []
-
-    async def visit(name: str) -> None:
-        async with gate:
-            inside.append(name)
+    gate = Gate(org.instance)
+    inside: list[str] = []
 
     async with gate:
-        impatient = asyncio.create_task(visit("impatient"))
-        await settle()
-        patient = asyncio.create_task(visit("patient"))
-        await settle()
+        impatient, patient = await two_in_line(gate, inside)
         impatient.cancel()
     await asyncio.wait([impatient, patient])
 
