@@ -31,6 +31,7 @@ from sfconnect_limits_redis.book import (
 )
 from sfconnect_limits_redis.refusals import UnreachableError
 from sfconnect_limits_redis.server import Server
+from sfconnect_limits_redis.times import Schedule
 
 ALL = "*"
 NAME = book_name("test")
@@ -478,9 +479,11 @@ async def test_a_user_with_the_rights_that_the_readme_names_can_do_it_all(
         await wait()
     await first.ask(0, keep=0, leaving=True)
     await second.ask(0, keep=0, leaving=True)
+    other = Server(Secret(server.url), timeout_s=5)
+    assert (await Schedule(other, NAME, 100.0).ask(3, held_s=0.0)).count == 3
 
-    for one in (first, second):
-        await one.book.aclose()
+    for one in (first.book, second.book, other):
+        await one.aclose()
 
 
 async def test_a_user_that_may_not_publish_has_its_slots_all_the_same(

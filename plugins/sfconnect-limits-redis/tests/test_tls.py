@@ -119,6 +119,27 @@ async def test_a_server_whose_authority_is_named_is_used(
     await limiter.aclose()
 
 
+async def test_a_server_that_the_system_trusts_is_used(
+    secured: Terminator, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+
+    limiter = await opened(secured.url)
+
+    assert limiter.problem is None
+    await limiter.aclose()
+
+
+async def test_a_server_that_the_system_trusts_is_told_from_one_that_is_away_too(
+    secured: Terminator, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+
+    error = await refusal(f"redis://127.0.0.1:{secured.port}/0")
+
+    assert error.hint == "Write rediss:// instead of redis://."
+
+
 async def test_a_server_that_nobody_vouches_for_is_refused_and_it_says_what_to_do(
     secured: Terminator,
 ) -> None:
