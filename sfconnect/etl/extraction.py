@@ -69,7 +69,7 @@ async def extract(
         SfConnectError: What reading from the org may raise.
     """
     started = time.monotonic()
-    factory = sink_factory(file_format)
+    factory = await run_sync(sink_factory, file_format)  # it may import pyarrow, which takes long
     folder = Path(to)
     await run_sync(check_destination, folder)
     shared = _Shared(sf, tally or CallTally(), on_progress or _ignore)

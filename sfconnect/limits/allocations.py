@@ -41,7 +41,6 @@ _ASK_AGAIN_S: Final = 60.0
 _FRESH_S: Final = 300.0
 """For so long a reading is believed; Salesforce's own is as old as that at times."""
 _REFUSALS: Final = 400
-_SERVER_ERRORS: Final = 500
 
 
 @runtime_checkable
@@ -107,8 +106,7 @@ class Allocations:
         self.surface = service.allocated_surface
         self.readings: dict[str, Quota] = {}
         """The newest of each quota, with the calls of this connection since."""
-        for share in shares:
-            _check(share, service.allocated)
+        _check(shares, service.allocated)
         self._service = service
         self._shares = [_Share(share, calls_of_share(scope, share)) for share in shares]
         self._emitter = emitter or Emitter()
@@ -246,9 +244,9 @@ class Allocations:
             if (reading := self.readings.get(name)) is not None:
                 self.readings[name] = replace(reading, used=reading.used + 1)
             return
-        if answer.status < _SERVER_ERRORS:
-            self._give_back(kind)  # it was refused, and so used up nothing
         error = self._service.decode_error(request, answer)
+        if error.retry_safe is not None:
+            self._give_back(kind)  # it was refused, and so used up nothing
         if isinstance(error, QuotaExceededError) and kind.stops_at(error):
             kind.refused = error
             kind.try_at = self._clock.monotonic() + _ASK_AGAIN_S
@@ -305,15 +303,21 @@ def _was_sent(error: BaseException) -> bool:
     return bool(getattr(error, "__notes__", ()))
 
 
-def _check(share: QuotaShare, allocated: Mapping[str, bool]) -> None:
-    if share.quota not in allocated:
-        message = f"A share of {share.quota!r} cannot be kept: no call is known to use that up."
-        hint = f"Shares may be of {', '.join(allocated)}; of the daily requests by the settings."
-        raise ConfigurationError(message, hint=hint)
-    if share.share_percent is not None and not allocated[share.quota]:
-        message = f"How much of {share.quota} a call takes is not known when it is sent."
-        hint = "Give reserve_percent alone, which goes by what the whole org has used."
-        raise ConfigurationError(message, hint=hint)
+def _check(shares: Sequence[QuotaShare], allocated: Mapping[str, bool]) -> None:
+    seen: set[str] = set()
+    for share in shares:
+        if share.quota not in allocated:
+            message = f"A share of {share.quota!r} cannot be kept: no call is known to use that up."
+            hint = f"Give {', '.join(allocated)}; for the daily requests there are settings."
+            raise ConfigurationError(message, hint=hint)
+        if share.share_percent is not None and not allocated[share.quota]:
+            message = f"How much of {share.quota} a call takes is not known when it is sent."
+            hint = "Give reserve_percent alone, which goes by what the whole org has used."
+            raise ConfigurationError(message, hint=hint)
+        if share.quota in seen:
+            message = f"There are two shares of {share.quota}."
+            raise ConfigurationError(message, hint="One may have a share and a reserve.")
+        seen.add(share.quota)
 
 
 _USED_UP = "The quota {} is used up, as an answer told a moment ago; this call was not sent."

@@ -7,6 +7,8 @@ import errno
 import json
 import resource
 import secrets
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +65,32 @@ async def test_an_object_named_twice_is_read_once(org: FakeOrg, tmp_path: Path) 
 
     assert len(report.objects) == len(org.queries) == 1
     assert org.surfaces == ["extract"]  # so that limiters can tell it from a person's query
+
+
+class Seen:
+    """Notes in which threads a module is looked for; it finds none itself."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.threads: list[threading.Thread] = []
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == self.name:
+            self.threads.append(threading.current_thread())
+
+
+async def test_a_format_is_loaded_beside_the_event_loop(
+    org: FakeOrg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Seen("sfconnect.etl.sinks.arrow")
+    monkeypatch.delitem(sys.modules, seen.name, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [seen, *sys.meta_path])
+    org.add(describe_of("Account", "Id"), two_pages())
+
+    await extract(org, ["Account"], tmp_path, "arrow")
+
+    assert len(seen.threads) == 1
+    assert threading.main_thread() not in seen.threads
 
 
 async def test_fields_and_condition_go_into_every_query(org: FakeOrg, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sfconnect.errors import (
     ConnectError,
     ConnectionLostError,
     QuotaExceededError,
+    ServerError,
 )
 from sfconnect.instrumentation import Emitter, QuotaSeen
 from sfconnect.limits import AllocatingService, Allocations, Quota, QuotaShare, ShareStats
@@ -47,6 +48,8 @@ class Jobs:
     def decode_error(self, request: Request, response: Response) -> ApiError:
         if response.status == 400:
             return ApiError("Wrong.")
+        if response.status >= 500:
+            return ServerError("Broken.", retry_safe=True if response.content == b"busy" else None)
         error = QuotaExceededError("No more.", hint="Wait.")
         error.quota, error.window_s = response.content.decode(), DAY_S
         return error
@@ -199,9 +202,10 @@ async def test_other_refusals_stop_nothing(made, api, answer) -> None:
 async def test_a_share_counts_what_was_made_and_nothing_else(made, api) -> None:
     allocations = made(jobs(name="nightly", share_percent=3))
     lost, unsent = ConnectionLostError("x"), ConnectError("x")
-    api.script = [OK, Response(400, {}, b"wrong"), unsent, lost, Response(500, {}, b"")]
+    refused = [Response(400, {}, b"wrong"), Response(503, {}, b"busy")]
+    api.script = [OK, *refused, unsent, lost, Response(500, {}, b"")]
 
-    for _ in range(5):
+    for _ in range(6):
         try:
             await send(allocations, api)
         except (ConnectError, ConnectionLostError):
@@ -238,6 +242,18 @@ async def test_a_share_has_room_when_its_calls_are_a_day_old(made, api, clock) -
 
     assert error.resets_at is not None
     assert error.retry_after == pytest.approx(DAY_S, abs=601)
+
+
+async def test_calls_that_wait_for_readings_share_the_failure(made, api) -> None:
+    allocations = made(jobs(share_percent=50))
+    api.may_ask = False
+
+    ends = await asyncio.gather(
+        *(send(allocations, api) for _ in range(10)), return_exceptions=True
+    )
+
+    assert {type(end) for end in ends} == {AccessDeniedError}
+    assert (api.questions, api.sent) == (1, [])
 
 
 async def test_what_a_share_goes_by_is_asked_for_once_in_five_minutes(made, api, clock) -> None:
@@ -340,11 +356,12 @@ async def test_a_quota_that_the_org_does_not_tell_cannot_be_shared(made, api) ->
     [
         (QuotaShare(share_percent=5), "'api-usage' cannot be kept"),
         (QuotaShare(quota="space", share_percent=5), "How much of space"),
+        (QuotaShare("another", quota="jobs", reserve_percent=5), "two shares of jobs"),
     ],
 )
-def test_a_share_that_cannot_be_counted_is_refused(made, share, words) -> None:
+def test_a_share_that_cannot_be_kept_is_refused(made, share, words) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
-        made(share)
+        made(jobs(share_percent=5), share)
 
     assert caught.value.hint
 
