@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from sfconnect import Connector
+from sfconnect.auth.base import AuthContext, AuthStrategy, Credentials
 from sfconnect.auth.oauth2 import OAuth2ClientCredentials
 from sfconnect.errors import SfConnectError
 from sfconnect.limits import AdaptiveLimiter, FixedLimiter, LaneStats, LoginLane
@@ -78,8 +79,12 @@ def connect(api, fake_transport, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     transport = fake_transport(api.handle)
 
-    def make(client_id: str = "app", **options: Any) -> Connector:
-        auth = OAuth2ClientCredentials(client_id=client_id, client_secret="hush", token_url=TOKENS)
+    def make(login: str | AuthStrategy = "app", **options: Any) -> Connector:
+        auth = (
+            login
+            if not isinstance(login, str)
+            else OAuth2ClientCredentials(client_id=login, client_secret="hush", token_url=TOKENS)
+        )
         return Connector.connect(auth, base_url=BASE, transport=transport, **options)
 
     return make
@@ -181,6 +186,34 @@ async def test_a_caller_that_goes_leaves_the_login_in_its_lane_to_the_others(api
 
     assert leaving.cancelled()
     assert (api.logins, lane.stats()) == (2, LaneStats(0, 0, 1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A login that builds on another one and sends a request of its own."""
+
+    client_id: str
+
+    async def authenticate(self, context: AuthContext) -> Credentials:
+        base = OAuth2ClientCredentials(
+            client_id=self.client_id, client_secret="hush", token_url=TOKENS
+        )
+        found = await context.child(base)
+        await context.send(Request("POST", TOKENS, surface="auth"))
+        return replace(found, instance_url=BASE)
+
+
+async def test_logins_that_build_on_others_do_not_wait_for_themselves(api, connect):
+    limiter = FixedLimiter(1, logins=LoginLane(1))
+    api.gate.set()
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(connect(Derived(f"app-{n}"), limiter=limiter))
+            for n in range(5)
+        ]
+        await asyncio.gather(*(client.get("/").send() for client in clients for _ in range(20)))
+
+    assert (api.logins, api.most_at_once) == (10, 1)
 
 
 async def test_what_becomes_of_logins_does_not_move_the_limit_of_calls(api, connect):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sfconnect.errors import (
     ConfigurationError,
@@ -18,6 +21,7 @@ from sfconnect.errors import (
 )
 from sfconnect.instrumentation import Emitter, Event, LimitChanged
 from sfconnect.limits import AdaptiveLimiter, FixedLimiter, Lane
+from sfconnect.testing import FakeClock
 from tests.unit.limits.simulation import SimulatedApi
 
 LEARN_S, MEASURE_S = 20.0, 10.0
@@ -236,6 +240,77 @@ def test_a_reserve_is_there_for_its_lane_however_busy_the_others_are():
 
     assert sum(limiter.try_acquire("bulk") for _ in range(20)) == 8
     assert sum(limiter.try_acquire("interactive") for _ in range(20)) == 2
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("come"), st.sampled_from(["rest", "extract", "report"])),
+        st.tuples(st.just("leave"), st.integers(0, 50)),
+        st.tuples(st.just("end"), st.integers(0, 50), st.sampled_from([None, "busy", "unused"])),
+        st.tuples(st.just("pass_time"), st.sampled_from([0.05, 1.0, 25.0])),
+    ),
+    max_size=150,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS)
+def test_whatever_calls_do_every_slot_comes_back_and_everybody_comes_to_his_turn(steps):
+    asyncio.run(live(steps))
+
+
+async def live(steps: list[tuple[Any, ...]]) -> None:
+    life = Life()
+    for step, *what in steps:
+        await getattr(life, step)(*what)
+        await life.look()
+    while life.held:
+        await life.end(0, None)
+        await life.look()
+    assert (life.limiter.in_flight, life.limiter.waiting) == (0, 0)
+
+
+class Life:
+    """Calls that come, go, and end well or not, of which some run long; each step by its name."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.limiter = AdaptiveLimiter(
+            initial=3, minimum=1, maximum=8, long_limit=2, clock=self.clock
+        )
+        self.waiting: list[tuple[str, asyncio.Task[None]]] = []
+        self.held: list[tuple[str, float]] = []
+
+    async def come(self, lane: str) -> None:
+        if self.limiter.try_acquire(lane):
+            self.held.append((lane, self.clock.monotonic()))
+        else:
+            self.waiting.append((lane, asyncio.ensure_future(self.limiter.acquire(lane))))
+
+    async def leave(self, which: int) -> None:
+        if self.waiting:
+            self.waiting[which % len(self.waiting)][1].cancel()
+
+    async def end(self, which: int, how: str | None) -> None:
+        if self.held:
+            lane, since = self.held.pop(which % len(self.held))
+            elapsed_s = 0.0 if how == "unused" else max(0.01, self.clock.monotonic() - since)
+            error = ThrottledError("busy") if how == "busy" else None
+            self.limiter.release(lane, elapsed_s, error)
+
+    async def pass_time(self, seconds: float) -> None:
+        await self.clock.advance(seconds)
+
+    async def look(self) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        now, limiter = self.clock.monotonic(), self.limiter
+        done = [(lane, task) for lane, task in self.waiting if task.done()]
+        self.held += [(lane, now) for lane, task in done if not task.cancelled()]
+        self.waiting = [(lane, task) for lane, task in self.waiting if not task.done()]
+        assert (limiter.in_flight, limiter.waiting) == (len(self.held), len(self.waiting))
+        assert 1 <= limiter.limit <= 8
+        assert self.held or not self.waiting, "nobody is in flight, and some wait"
 
 
 def flood(limiter: AdaptiveLimiter, lane: str, rounds: int = 60) -> int:
