@@ -163,6 +163,11 @@ async def test_the_command_is_looked_up_in_the_path_and_in_the_home_folder(
         assert (await SfCli(command=command).authenticate(context)).access_token == Secret(TOKEN)
 
 
+async def test_a_command_in_nobodys_home_is_not_there(context) -> None:
+    with pytest.raises(CredentialUnavailableError):
+        await SfCli(command="~nobody-of-that-name/sf").authenticate(context)
+
+
 async def test_an_argument_reaches_the_cli_as_it_is(cli, context) -> None:
     """There is no shell in between that would act on it."""
     await SfCli("ada+etl@example.com*", command=cli.command).authenticate(context)

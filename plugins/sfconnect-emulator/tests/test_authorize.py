@@ -401,6 +401,13 @@ class TestRequestsThatTheAppHearsOf:
         assert (await browser.open(authorize_url(org))).status == 400
 
 
+async def test_a_page_carries_nothing_to_the_app(browser: Browser, org: InProcess) -> None:
+    page = await browser.open(authorize_url(org))
+
+    with pytest.raises(ValueError, match="no redirect to the app: 200"):
+        carried(page)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.dictionaries(st.sampled_from(["state", "scope", "prompt", "login_hint", "nonce",
                                         "redirect_uri", "response_type", "code_challenge"]),

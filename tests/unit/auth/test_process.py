@@ -186,6 +186,25 @@ async def test_a_command_that_is_not_there_has_no_credentials_to_give(context):
     assert "canary" not in str(caught.value)
 
 
+async def test_a_command_is_found_in_the_home_folder_and_in_the_current_one(
+    context, tmp_path: Path, monkeypatch
+):
+    login = tmp_path / "login"
+    login.write_text(f"#!/bin/sh\necho '{json.dumps(GOOD)}'\n")
+    login.chmod(0o755)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    for command in ("~/login", "./login"):
+        credentials = await ProcessCredentials((command,)).authenticate(context)
+        assert credentials.access_token == Secret("00Dxx!canary")
+
+
+async def test_a_command_in_nobodys_home_is_not_there(context):
+    with pytest.raises(CredentialUnavailableError, match="~nobody-of-that-name/login is not there"):
+        await ProcessCredentials(("~nobody-of-that-name/login",)).authenticate(context)
+
+
 async def test_a_command_that_cannot_be_run_has_no_credentials_to_give(context, tmp_path: Path):
     script = tmp_path / "login"
     script.write_text("#!/nowhere/at/all\n")
