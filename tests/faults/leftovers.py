@@ -14,7 +14,7 @@ from sfconnect.testing import FaultProxy
 
 async def hung_up(proxy: FaultProxy) -> None:
     """Wait until the client has closed its sockets; no goodbye of a dead peer is waited for."""
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         while sockets_to(proxy):  # noqa: ASYNC110  # nothing announces it
             await asyncio.sleep(0.005)
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -23,7 +23,8 @@ from sfconnect.errors import (
     SfConnectError,
     TransportError,
 )
-from sfconnect.testing import FakeTokenServer, ScriptedStrategy
+from sfconnect.messages import StreamedResponse
+from sfconnect.testing import FakeTokenServer, ScriptedStrategy, answer
 from sfconnect.testing.fault_proxy import (
     ConnectionFault,
     CorruptGzip,
@@ -33,6 +34,7 @@ from sfconnect.testing.fault_proxy import (
     Drip,
     Duplicate,
     DuplicateConnection,
+    Ending,
     Exchange,
     Fault,
     FaultProxy,
@@ -49,7 +51,8 @@ from sfconnect.testing.fault_proxy import (
 )
 from tests.faults.leftovers import hung_up
 
-LIMIT_S = 0.25
+LIMIT_S, AMPLE_S = 0.4, 10.0
+"""For troubles that end by a limit, of which there is one in each test; and for all others."""
 AGAIN = RetryPolicy(max_attempts=2, initial_s=0.001, max_s=0.01)
 PATIENT = RetryPolicy(max_attempts=50, initial_s=0.01, max_s=0.05)
 UNAUTHORIZED = Instead(401, '{"error":"invalid_token"}', "application/json")
@@ -141,14 +144,22 @@ def troubled(server: FakeTokenServer, *troubles: Any, tls: bool) -> FaultProxy:
     return FaultProxy(server.url, troubles, tls=tls)
 
 
-def client(proxy: FaultProxy, retry: RetryPolicy = AGAIN, **settings: Any) -> Connector:
+def client(
+    proxy: FaultProxy, retry: RetryPolicy = AGAIN, *, limit_s: float = AMPLE_S, **settings: Any
+) -> Connector:
     return Connector.connect(
         ScriptedStrategy(instance_url=proxy.url),
         base_url=proxy.url,
         ca_file=proxy.ca_file,
         retry=retry,
-        **{"read_timeout_s": LIMIT_S, "connect_timeout_s": LIMIT_S, **settings},
+        **{"read_timeout_s": limit_s, "connect_timeout_s": limit_s, **settings},
     )
+
+
+def limit_for(trouble: Fault | ConnectionFault) -> float:
+    """Short where nothing else ends a wait; elsewhere a busy machine must not look like one."""
+    silent = isinstance(trouble, Stall | Vanish | Deaf) or getattr(trouble, "ends", "") == "silence"
+    return LIMIT_S if silent else AMPLE_S
 
 
 def sends(proxy: FaultProxy) -> list[int]:
@@ -163,7 +174,11 @@ def expected(case: Case, *more: int) -> list[int]:
 async def test_a_read_is_sent_again_after_each_trouble(
     server: FakeTokenServer, case: Case, tls: bool
 ) -> None:
-    async with troubled(server, case.trouble, tls=tls) as proxy, client(proxy) as api:
+    limit_s = limit_for(case.trouble)
+    async with (
+        troubled(server, case.trouble, tls=tls) as proxy,
+        client(proxy, limit_s=limit_s) as api,
+    ):
         assert await api.get("/thing")
 
         assert api.stats().retries == {case.error.__name__: 1}
@@ -175,8 +190,11 @@ async def test_a_read_is_sent_again_after_each_trouble(
 async def test_a_read_that_is_sent_once_ends_with_the_error_of_its_trouble(
     server: FakeTokenServer, case: Case, tls: bool
 ) -> None:
-    once = RetryPolicy(max_attempts=1)
-    async with troubled(server, case.trouble, tls=tls) as proxy, client(proxy, once) as api:
+    once, limit_s = RetryPolicy(max_attempts=1), limit_for(case.trouble)
+    async with (
+        troubled(server, case.trouble, tls=tls) as proxy,
+        client(proxy, once, limit_s=limit_s) as api,
+    ):
         with pytest.raises(SfConnectError) as caught:
             await api.get("/thing")
 
@@ -191,7 +209,11 @@ async def test_a_read_that_is_sent_once_ends_with_the_error_of_its_trouble(
 async def test_a_write_is_sent_again_only_if_it_was_not_sent(
     server: FakeTokenServer, case: Case, tls: bool
 ) -> None:
-    async with troubled(server, case.trouble, tls=tls) as proxy, client(proxy) as api:
+    limit_s = limit_for(case.trouble)
+    async with (
+        troubled(server, case.trouble, tls=tls) as proxy,
+        client(proxy, limit_s=limit_s) as api,
+    ):
         if case.error is ConnectError:
             assert await api.post("/things", json={"amount": 3})
             assert sends(proxy) == expected(case, 1)
@@ -209,12 +231,62 @@ async def test_nothing_of_the_client_outlasts_its_closing_while_the_peer_goes_on
     server: FakeTokenServer, case: Case, tls: bool
 ) -> None:
     async with troubled(server, case.trouble, tls=tls) as proxy:
-        async with client(proxy) as api:
+        async with client(proxy, limit_s=limit_for(case.trouble)) as api:
             with suppress(OutcomeUnknownError):
                 await api.post("/things", json={"amount": 3})
             assert not api.stats().in_flight
 
         await hung_up(proxy)
+
+
+# Bodies that are read piece by piece
+
+
+LONG = b'{"member": "' + b"x" * 300_000 + b'"}'
+CUTS = [
+    *[
+        CutBody(after, chunked, ends)
+        for after in (0, 5, 100_000)
+        for chunked in (False, True)
+        for ends in get_args(Ending)
+    ],
+    CorruptGzip(),
+]
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=repr)
+async def test_a_stream_that_is_cut_never_looks_like_a_whole_one(
+    server: FakeTokenServer, cut: Fault, tls: bool
+) -> None:
+    silent = isinstance(cut, CutBody) and cut.ends == "silence"
+    server.script(answer(LONG))
+    async with (
+        troubled(server, cut, tls=tls) as proxy,
+        client(proxy, limit_s=limit_for(cut)) as api,
+    ):
+        async with api.stream("GET", "/thing") as long:
+            with pytest.raises(RequestTimeoutError if silent else TransportError):
+                await read(long)
+
+        assert sends(proxy) == [1]
+        assert await api.get("/thing")
+
+
+async def read(stream: StreamedResponse) -> bytes:
+    return b"".join([piece async for piece in stream.iter_bytes()])
+
+
+@pytest.mark.parametrize("trouble", [Drip(size=50_000, pause_s=0), Duplicate(), None], ids=repr)
+async def test_a_stream_that_comes_in_pieces_is_whole(
+    server: FakeTokenServer, trouble: Fault | None, tls: bool
+) -> None:
+    server.script(answer(LONG))
+    async with (
+        FaultProxy(server.url, [trouble], tls=tls) as proxy,
+        client(proxy) as api,
+        api.stream("GET", "/thing") as long,
+    ):
+        assert await read(long) == LONG
 
 
 # What ends on the next request
@@ -274,7 +346,7 @@ async def test_what_the_client_cannot_see_is_no_error(
 async def test_a_write_waits_for_a_port_to_open_again(server: FakeTokenServer, tls: bool) -> None:
     async with (
         FaultProxy(server.url, tls=tls) as proxy,
-        client(proxy, PATIENT, circuit_breaker="off") as api,
+        client(proxy, PATIENT, circuit_breaker=False) as api,
     ):
         async with proxy.refusing():
             waiting = asyncio.create_task(api.post("/things", json={}).send())
@@ -292,7 +364,7 @@ async def test_a_read_outlasts_a_port_that_closes_under_it(
 ) -> None:
     async with (
         FaultProxy(server.url, connections=[Refuse(for_s=0.05)], tls=tls) as proxy,
-        client(proxy, PATIENT, circuit_breaker="off") as api,
+        client(proxy, PATIENT, circuit_breaker=False) as api,
     ):
         assert await api.get("/thing")
 

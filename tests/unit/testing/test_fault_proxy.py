@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import random
 from io import BytesIO
 
@@ -10,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sfconnect.testing import FakeTokenServer
+from sfconnect.testing import FakeTokenServer, answer
 from sfconnect.testing.fault_proxy import (
     CorruptGzip,
     CutBody,
@@ -139,6 +140,32 @@ async def test_another_answer_takes_the_servers_place(
         assert (got.content_type, got.headers["Retry-After"]) == ("text/html", "7")
 
     assert len(server.requests) == int(acts)
+
+
+async def test_who_reads_slowly_gets_all_of_a_large_body(
+    server: FakeTokenServer, client: Client, tls: bool
+) -> None:
+    large = b"x" * 12_000_000
+    server._script.clear()
+    server.script(answer(large))
+    async with (
+        FaultProxy(server.url, tls=tls) as proxy,
+        client.session.get(proxy.url, ssl=proxy.trust()) as got,
+    ):
+        await asyncio.sleep(0.1)  # the buffers on the way fill up
+        assert await got.read() == large
+
+
+async def test_a_body_that_came_compressed_is_spoilt_too(
+    server: FakeTokenServer, client: Client, tls: bool
+) -> None:
+    packed = answer(gzip.compress(BODY.encode()), headers={"Content-Encoding": "gzip"})
+    server._script.clear()
+    server.script(packed, packed)
+    async with FaultProxy(server.url, [CorruptGzip()], tls=tls) as proxy:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await client.post(proxy)
+        assert await client.post(proxy) == (200, BODY)
 
 
 async def test_a_duplicate_reaches_the_server_twice(

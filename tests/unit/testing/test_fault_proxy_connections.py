@@ -147,6 +147,23 @@ async def test_what_is_no_tls_is_hung_up_on(server: FakeTokenServer) -> None:
         assert (proxy.connections[0].usable, proxy.connections[0].closed) == (False, True)
 
 
+@pytest.mark.parametrize("polite", [True, False])
+async def test_a_client_that_hangs_up_is_noticed(
+    server: FakeTokenServer, polite: bool, tls: bool
+) -> None:
+    async with FaultProxy(server.url, tls=tls) as proxy:
+        trust = proxy.trust() if tls else None
+        _, writer = await asyncio.open_connection(*address(proxy), ssl=trust)
+        await until(lambda: proxy.connections[0].usable)
+        if polite:
+            writer.close()
+            await writer.wait_closed()
+        else:
+            writer.transport.abort()
+
+        await until(lambda: proxy.connections[0].closed)
+
+
 def address(proxy: FaultProxy) -> tuple[str, int]:
     host, _, port = proxy.url.rpartition("//")[2].partition(":")
     return host, int(port)
