@@ -364,6 +364,38 @@ async def test_a_connection_that_the_server_ends_while_unused_is_counted(serve, 
     assert stats.connections_opened == 2
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_the_ends_of_connections_with_tls_are_told_apart_too(
+    serve, make_pool, authority, ca_file, version
+):
+    gone = asyncio.Event()
+
+    async def handler(connection):
+        await connection.request()
+        await connection.answer()
+        await (gone.wait() if connection.number == 1 else connection.reader.read())
+
+    context = server_side(authority)
+    context.maximum_version = version
+    server = await serve(handler, tls=context)
+    pool = await make_pool(tls=Tls(ca_file), idle_s=5.0)
+
+    await pool.send(server.get())
+    gone.set()
+    await server.has_no_connection()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    await pool.send(server.get())
+    dropped = pool.stats()
+    await pool.aclose()
+    await server.has_no_connection()
+
+    assert (dropped.connections_opened, dropped.connections_dropped) == (2, 1)
+    assert (dropped.connections_ipv4, dropped.addresses_tried, dropped.tls_resumed) == (2, 2, 1)
+    assert pool.stats().connections_dropped == 1
+    assert pool.stats().connections_expired == 0
+
+
 async def test_what_ends_under_a_request_or_by_agreement_is_not_called_unused(serve, pool):
     async def handler(connection):
         request = await connection.request()
