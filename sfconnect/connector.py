@@ -543,4 +543,5 @@ def _pool(settings: Settings) -> ConnectionPool:
         idle_s=settings.idle_s,
         timeout=timeout,
         tls=tls_of(settings),
+        keep_room=False,  # one connection has it, which may ask a second host now and then
     )

@@ -172,6 +172,7 @@ class ConnectionPool:
         tls: Trust and client certificate; the machine's trust store by default.
         proxies_from_environment: Obey ``HTTPS_PROXY`` and its like.
         user_agent: Put before the library's own product names.
+        keep_room: Keep connections back from an org that stalls, once there are several.
     """
 
     def __init__(
@@ -185,6 +186,7 @@ class ConnectionPool:
         tls: Tls | None = None,
         proxies_from_environment: bool = True,
         user_agent: str = "",
+        keep_room: bool = True,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._slots = FairSlots(
@@ -210,6 +212,7 @@ class ConnectionPool:
         self._counts = ConnectionCounts()
         self._parties: dict[str, _Party] = {}
         self._callers = 0
+        self._keep_room = keep_room
         self._wait_ms = 0.0
 
     async def open(self) -> None:
@@ -354,7 +357,7 @@ class ConnectionPool:
         if party is None:
             party = self._parties[key] = _Party(key, origin)
             self._callers += not is_login
-            self._slots.shared = self._callers > 1
+            self._slots.shared = self._keep_room and self._callers > 1
         return party
 
     def _start(self, request: Request) -> Any:

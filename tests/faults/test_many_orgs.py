@@ -127,6 +127,48 @@ async def test_an_org_that_stalls_leaves_connections_for_the_others(orgs):
     assert (stalled, ended) == (18, 0)
 
 
+@pytest.mark.parametrize("keep_room", [True, False])
+async def test_room_is_kept_once_there_are_two_orgs_unless_nobody_wants_it(orgs, keep_room):
+    stormy, calm = orgs
+    calm.gate.release()
+
+    async with ConnectionPool(max_connections=20, keep_room=keep_room) as pool:
+        before = await in_flight(pool, stormy)
+        await pool.send(calm.get("first"))
+        after = await in_flight(pool, stormy)
+
+    assert (before, after) == (20, 18 if keep_room else 20)
+
+
+async def in_flight(pool: ConnectionPool, org: Org) -> int:
+    storm = [asyncio.create_task(pool.send(org.get(f"{n}"))) for n in range(30)]
+    await until(lambda: sum(host.requests_waiting for host in pool.stats().hosts.values()) >= 10)
+    found = pool.stats().requests_in_flight
+    await end(storm, org)
+    return found
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+async def test_a_connections_own_pool_keeps_nothing_back(orgs, hosts):
+    stormy, calm = orgs
+    calm.gate.release()
+    async with Connector.connect(
+        ScriptedStrategy(login_s=0.0, instance_url=stormy.url),
+        base_url=stormy.url,
+        max_connections=20,
+    ) as api:
+        session: Any = api._session
+        pool = session._transport
+        if hosts == 2:
+            await pool.send(calm.get("elsewhere"))
+        calls = [asyncio.create_task(api.get(f"/{n}").send()) for n in range(30)]
+        await until(lambda: len(stormy.arrivals) >= 20 + (hosts - 1))
+        found = pool.stats().requests_in_flight
+        await end(calls, stormy)
+
+    assert found == 20
+
+
 async def test_ten_orgs_of_which_one_storms_stalls_and_retries():
     """Turns are counted, not time: each step frees one connection of the storm's."""
     arrivals: list[str] = []
