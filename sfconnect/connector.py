@@ -101,7 +101,6 @@ class Connector:
         self._browser = browser
         self._opening = asyncio.Lock()
         self._transport: Transport | None = None
-        self._manager: CredentialManager | None = None
         self._session: Session | None = None
         self._shared: OpenLimiter | None = None
         self._draining = False
@@ -268,7 +267,7 @@ class Connector:
         settings = resolved.settings
         self._opened_limiter = limiter
         logins = login_lane(limiter, settings.wait_s)
-        self._manager = CredentialManager(
+        manager = CredentialManager(
             resolved.strategy,
             send=logins.carrying(transport.send),
             store=resolved.store if self._store is None else self._store,
@@ -282,7 +281,7 @@ class Connector:
         self._session = Session(
             service,
             resolved.strategy,
-            self._manager,
+            manager,
             transport,
             limiter=limiter,
             allocations=self._allocations(service, resolved),
@@ -493,9 +492,7 @@ class Connector:
             TransportError: The login server could not be reached.
             PoolClosed: The connection is not open.
         """
-        self._opened()
-        assert self._manager is not None  # noqa: S101  # made together with the session
-        return await self._manager.get()
+        return await self._opened().manager.get()
 
     async def revoke(self) -> bool:
         """End the session on the server, and forget the token, here and in the store.
@@ -509,9 +506,7 @@ class Connector:
             AuthError: The server refused.
             TransportError: The server could not be reached; the token is kept.
         """
-        self._opened()
-        assert self._manager is not None  # noqa: S101  # made together with the session
-        return await self._manager.revoke()
+        return await self._opened().manager.revoke()
 
     def emit(self, event: Event) -> None:
         """Give an event to the hooks of this connection; long work tells so how far it is."""

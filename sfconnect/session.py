@@ -502,6 +502,11 @@ class Session:
     def _count_bytes(self, number: int) -> None:
         self._bytes_in += number
 
+    @property
+    def manager(self) -> CredentialManager:
+        """Owns the credentials that this session sends with."""
+        return self._manager
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run work that may outlive the caller, such as fetching ahead; closing cancels it.
 

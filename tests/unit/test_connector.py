@@ -487,7 +487,7 @@ async def test_the_limits_of_logins_are_settings(connect, monkeypatch):
 
         assert [one.logins for one in events if isinstance(one, LoginRateHigh)] == [1]
         with pytest.raises(LoginRateLimited):
-            await api._manager.replace(credentials)
+            await api._opened().manager.replace(credentials)
 
 
 async def test_the_life_of_tokens_is_a_setting(connect):

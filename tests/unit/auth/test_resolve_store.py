@@ -186,9 +186,8 @@ async def test_a_store_that_is_given_wins_over_one_that_is_named(fake_transport)
         base_url="https://org.example.com", transport=fake_transport(None),
     ) as api:  # fmt: skip
         await api.credentials()
-        assert api._manager is not None
 
-        assert await given.get(api._manager.identity) is not None
+        assert await given.get(api._opened().manager.identity) is not None
 
 
 async def test_connections_of_one_program_share_a_login_by_the_setting(fake_transport):
