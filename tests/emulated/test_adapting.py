@@ -147,7 +147,11 @@ async def test_it_finds_a_capacity_that_rises_and_falls(
 
 @pytest.mark.timeout(90)  # three runs of a thousand requests and more
 async def test_it_beats_a_limit_that_is_too_low_and_one_that_is_too_high() -> None:
-    """Counted within the same seconds, with the usual retries: answers, refusals, failed calls."""
+    """Counted within the same seconds, with the usual retries: answers, refusals, failed calls.
+
+    A refusal costs the org as much as an answer. Where refusing costs nothing, a limit that is too
+    high loses no throughput by it, but has the refusals and the failed calls all the same.
+    """
     done: dict[str, Load] = {}
     for name in ("low", "adaptive", "high"):
         clock, retry = Waves(), RetryPolicy(random=random.Random(7).random)

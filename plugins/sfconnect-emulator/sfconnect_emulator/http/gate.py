@@ -13,7 +13,8 @@ from sfconnect_emulator.instance import Instance
 class Gate:
     """Let requests in up to the org's capacity; ``async with`` tells whether one was admitted.
 
-    The queue is first come, first served, and as long as clients make it.
+    The queue is first come, first served, and as long as clients make it. Refusing is work too:
+    who is refused is counted as being worked on until he has been told so.
     """
 
     def __init__(self, instance: Instance) -> None:
