@@ -110,7 +110,7 @@ class TokenFailed:
     identity: str
     reason: str
     error: str
-    code: str | None
+    error_code: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def _seconds_between(start: str | None, end: str) -> float | None:
         return None
     try:
         between = parsedate_to_datetime(end) - parsedate_to_datetime(start)
-    except (ValueError, TypeError):  # no date; or one of them without a time zone
+    except (ValueError, TypeError, OverflowError):  # no date, or one without a time zone
         return None
     return max(0.0, between.total_seconds())
 

@@ -316,11 +316,13 @@ class Session:
         """Give the slot back, and tell how the attempt went."""
         elapsed_s = self._now() - started
         failure = error if isinstance(error, SfConnectError) else None
-        if isinstance(answer, Response) and answer.status >= _REFUSALS:
-            # Decoded again when it is raised: what limiters learn from is worth that.
-            failure = self.service.decode_error(request, answer)
-            self._throttled += failure.throttled
-        self._limiter.release(request.surface, elapsed_s, failure)
+        try:
+            if isinstance(answer, Response) and answer.status >= _REFUSALS:
+                # Decoded again when it is raised: what limiters learn from is worth that.
+                failure = self.service.decode_error(request, answer)
+                self._throttled += failure.throttled
+        finally:
+            self._limiter.release(request.surface, elapsed_s, failure)
         circuit = self._circuit
         if circuit is not None and (
             failure is not None

@@ -45,6 +45,8 @@ async def ask(
     found: Reconciled
     try:
         found = await hook(unknown, sender)
+        if isinstance(found, Happened):
+            answer_of(found)  # what has no JSON form shows here, where it hides nothing
     except SfConnectError as error:
         unknown.add_note(f"Looking for it failed: {error}")
         found, told = StillUnknown(), "failed"
@@ -55,11 +57,19 @@ async def ask(
         found, told = StillUnknown(), "failed"
     else:
         told = _NAMES.get(type(found), "unknown")
-        if isinstance(found, StillUnknown) and found.why:
-            unknown.add_note(f"Looking for it told nothing: {found.why}")
+        _explain(found, unknown)
     if emitter.hooks and (sent := unknown.request) is not None:
         emitter.emit(OutcomeReconciled(sent.method, sent.place, sent.surface, told))
     return found
+
+
+def _explain(found: object, unknown: OutcomeUnknownError) -> None:
+    """Tell with the error why the hook did not help."""
+    if type(found) not in _NAMES:
+        names = ", ".join(kind.__name__ for kind in _NAMES)
+        unknown.add_note(f"The reconcile hook returned {type(found).__name__}, none of {names}.")
+    elif isinstance(found, StillUnknown) and found.why:
+        unknown.add_note(f"Looking for it told nothing: {found.why}")
 
 
 def answer_of(found: Happened) -> Response:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field as member
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from sfconnect.policy import Reconciled
 
 _CREATE = re.compile(r"(/services/data/v\d+\.0)/sobjects/(\w+)/?")
+_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?", re.ASCII)
+_SHORT: Final = 255
+_COMPARED: Final = 100
 _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
 
 
@@ -33,10 +38,12 @@ class ReconcileByField:
     """A ``reconcile`` hook that looks for the record that a create may have made.
 
     ``field`` is a field that the org declares *unique*; a mapping names one per object. The hook
-    queries for the value that the create would have written. If the record is there, and was made
-    since the call began, the create returns its id. If it is not, the create is sent again; should
-    the first one still be at work, the org refuses the slower of the two, and the hook finds the
-    record then. So there is one record in the end, or none and an error.
+    queries for the value that the create would have written. If the record is there, was made
+    since the call began and holds what the create wrote, the create returns its id. If it is not,
+    the create is sent again; should the first one still be at work, the org refuses the slower of
+    the two, and the hook finds the record then. So there is one record in the end, or none and an
+    error. A record that holds something else may be another program's, made in the same minutes, or
+    one that the org's automation has changed since: there the outcome stays unknown.
 
     It answers for creates of single records (``sf.sobject(…).create``) that write the field. All
     else stays unknown, as does a value that several records have.
@@ -119,7 +126,7 @@ class ReconcileByField:
         value = None if name is None else _value_of(request.content, name)
         if name is None or value is None:
             return StillUnknown("the record has no value in a field that is known to be unique")
-        return _Create(where[1], where[2], name, value)
+        return _Create(where[1], where[2], name, value, _comparable(request.content, name))
 
 
 _HINT: Final = (
@@ -159,12 +166,32 @@ def _fault_of(name: str, key: str, fields: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
-def _value_of(content: bytes, field: str) -> str | int | None:
+def _fields_of(content: bytes) -> dict[str, Any]:
     try:
         body = msgspec.json.decode(content)
     except JSON_ERRORS:
-        return None
-    values = body if isinstance(body, dict) else {}
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _comparable(content: bytes, field: str) -> dict[str, Any]:
+    """What a create wrote beside the field and can be compared: no long texts, files or parents."""
+    short = {
+        name: value
+        for name, value in _fields_of(content).items()
+        if _NAME.fullmatch(name) and name.lower() != field.lower() and _is_short(value)
+    }
+    return dict(islice(short.items(), _COMPARED))
+
+
+def _is_short(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _SHORT
+    return value is None or isinstance(value, bool | int | float)
+
+
+def _value_of(content: bytes, field: str) -> str | int | None:
+    values = _fields_of(content)
     found = next((value for name, value in values.items() if name.lower() == field.lower()), None)
     usable = isinstance(found, str | int) and not isinstance(found, bool) and found != ""
     return found if usable else None
@@ -178,11 +205,13 @@ class _Create:
     name: str
     field: str
     value: str | int
+    written: Mapping[str, Any]
 
     def query(self) -> Request:
         # Two rows tell as much as any number: that the field is not unique.
         where = f"{self.field} = {quote(self.value)}"
-        soql = f"SELECT Id, CreatedDate, {self.field} FROM {self.name} WHERE {where} LIMIT 2"  # noqa: S608  # SOQL; the names are API names, and the value is quoted
+        read = dict.fromkeys(("Id", "CreatedDate", self.field, *self.written))
+        soql = f"SELECT {', '.join(read)} FROM {self.name} WHERE {where} LIMIT 2"  # noqa: S608  # SOQL; the names are API names, and the value is quoted
         return Request("GET", f"{self.base}/query", params={"q": soql}, surface="query")
 
     def judged(self, rows: list[dict[str, Any]], *, since: float | None) -> Reconciled:
@@ -193,11 +222,37 @@ class _Create:
         if not same or (since is not None and _created(same[0]) < since):
             # In a record from before the call the value was taken: the create cannot have worked.
             return DidNotHappen()
+        if (other := self._difference(same[0])) is not None:
+            return StillUnknown(f"there is a record with the value, but its {other} is another")
         return Happened({"id": same[0]["Id"], "success": True, "errors": []})
+
+    def _difference(self, row: dict[str, Any]) -> str | None:
+        found = {name.lower(): value for name, value in row.items()}
+        held = ((name, value, found.get(name.lower())) for name, value in self.written.items())
+        return next((name for name, value, there in held if _form(value) != _form(there)), None)
 
     def _is_same(self, row: dict[str, Any]) -> bool:
         found = next(value for name, value in row.items() if name.lower() == self.field.lower())
         return found == self.value or str(found).strip() == str(self.value).strip()
+
+
+def _form(value: object) -> object:
+    """Bring a value as it was written and as the org gives it back to one form.
+
+    The org drops outer spaces, writes e-mail addresses small and moments in its own way, makes ids
+    longer, takes numbers as text, and holds nothing where it was given an empty text.
+    """
+    if value is None or value == "" or isinstance(value, bool):
+        return None if value == "" else value
+    text = " ".join(str(value).split()).lower()
+    if _ID.fullmatch(str(value)):
+        return str(value)[:15]
+    with suppress(ValueError):
+        return float(text)
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(text.upper())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return text
 
 
 def _created(row: dict[str, Any]) -> float:

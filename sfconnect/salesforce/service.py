@@ -63,9 +63,9 @@ _LONG_IN_DEVELOPER_ORGS = 5
 _SOAP_PATH = "/services/Soap/"
 _JWT_DOTS = 2
 """RFC 7515 §3.1: header, claims and signature."""
-# What is behind a number in brackets may hold any character but the bracket; nobody may rely on
-# the names, which get more.
-_QUOTA = re.compile(r"([\w-]+)=(\d+)/(\d+)(?:\(([^)]*)\))?")
+# What is behind a number in brackets may hold any character, brackets too, since people name apps;
+# nobody may rely on the names of quotas, which get more.
+_QUOTA = re.compile(r"([\w-]+)=(\d{1,18})/(\d{1,18})(?:\((.*?)\)(?=\s*(?:[;,]|$))|\(.*)?")
 
 
 class SalesforceService:

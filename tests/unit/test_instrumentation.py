@@ -7,7 +7,7 @@ import io
 import json
 import logging
 from collections import OrderedDict, namedtuple
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, asdict, fields
 from types import MappingProxyType
 
 import pytest
@@ -114,6 +114,12 @@ def test_structlog_gets_each_event_under_its_name():
     assert warnings == {"retry.scheduled", "token.failed", "limiter.lost"}
     assert logs[0]["path"] == "/x"
     assert logs[6]["used"] == 5
+
+
+def test_why_a_login_failed_is_no_secret():
+    event = TokenFailed("JwtBearer", "abc", "initial", "AuthError", "invalid_grant")
+
+    assert "invalid_grant" in redacting_processor(None, "", {**asdict(event)}).values()
 
 
 @pytest.mark.parametrize(

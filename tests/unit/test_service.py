@@ -195,6 +195,8 @@ DATE = "Fri, 31 Dec 1999 23:59:00 GMT"
         ("nan", None, None),
         ("inf", None, None),
         ("soon", None, None),
+        (f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", DATE, None),
+        ("Fri, 31 Dec 1999 23:59:59 +99999999999999", DATE, None),
         ("soon", DATE, None),
         ("", DATE, None),
         ("Fri, 31 Dec 1999 23:59:59 GMT", DATE, 59.0),

@@ -18,6 +18,7 @@ from sfconnect.errors import (
 from sfconnect.limits import FixedLimiter
 from sfconnect.messages import Replay, Request
 from sfconnect.retry import RetryBudget, RetryPolicy
+from sfconnect.service import HttpService
 from tests.unit.small_api import BASE, CREATE, GET, answer, run
 
 
@@ -115,6 +116,20 @@ async def test_a_full_line_is_the_producers_to_hear_of(world):
     gate.set()
     await asyncio.gather(*calls)
     assert made.session.stats().retries == {}
+
+
+async def test_a_service_that_cannot_read_an_answer_costs_no_slot(world, scripted):
+    class Broken(HttpService):
+        def decode_error(self, request, response):
+            raise KeyError("a bug")
+
+    limiter = FixedLimiter(1)
+    made = world(scripted(500), limiter=limiter, service=Broken())
+
+    with pytest.raises(KeyError):
+        await run(made, made.session.execute(GET))
+
+    assert limiter.in_flight == 0
 
 
 async def test_the_limiter_hears_how_each_attempt_went(world, scripted):

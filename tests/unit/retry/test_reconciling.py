@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import pickle
 
+import pytest
+
 from sfconnect.errors import (
     ApiError,
     ConnectError,
@@ -126,6 +128,28 @@ async def test_a_bug_in_a_hook_is_reported_and_hides_nothing(executor, clock):
     assert isinstance(outcome, OutcomeUnknownError)
     assert outcome.__notes__ == ["The reconcile hook failed: KeyError"]
     assert isinstance(reports[0]["exception"], KeyError)
+
+
+@pytest.mark.parametrize(
+    ("found", "note"),
+    [
+        (Happened(object()), "The reconcile hook failed: TypeError"),
+        (
+            None,
+            "The reconcile hook returned NoneType, none of Happened, DidNotHappen, StillUnknown.",
+        ),
+    ],
+    ids=["no JSON", "nothing"],
+)
+async def test_what_no_hook_may_return_hides_nothing(executor, clock, found, note):
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: None)
+
+    outcome = await reconciled(executor, clock, Hook(found), Script())
+
+    loop.set_exception_handler(None)
+    assert isinstance(outcome, OutcomeUnknownError)
+    assert outcome.__notes__ == [note]
 
 
 async def test_a_repeat_that_meets_the_first_attempts_effect_is_asked_about_too(executor, clock):

@@ -8,6 +8,7 @@ import pickle
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from sfconnect.errors import (
@@ -30,8 +31,10 @@ CREATE = (
 )
 
 
-def row(value: object = "k'1", created: str = "2023-11-14T22:13:21.000+0000") -> dict[str, Any]:
-    return {"Id": "001", "CreatedDate": created, "Ext_Id__c": value}
+def row(
+    value: object = "k'1", created: str = "2023-11-14T22:13:21.000+0000", **others: object
+) -> dict[str, Any]:
+    return {"Id": "001", "CreatedDate": created, "Ext_Id__c": value, "Name": "A", **others}
 
 
 def unknown(request: Request | None = CREATE, began: float | None = BEGAN) -> OutcomeUnknownError:
@@ -54,7 +57,8 @@ async def test_a_record_that_is_there_is_the_one_that_was_created() -> None:
     (query,) = sender.requests
     assert (query.method, query.path) == ("GET", "/services/data/v68.0/query")
     assert query.params == {
-        "q": "SELECT Id, CreatedDate, Ext_Id__c FROM Account WHERE Ext_Id__c = 'k\\'1' LIMIT 2"
+        "q": "SELECT Id, CreatedDate, Ext_Id__c, Name FROM Account "
+        "WHERE Ext_Id__c = 'k\\'1' LIMIT 2"
     }
 
 
@@ -83,6 +87,70 @@ async def test_a_record_from_before_the_call_is_anothers(created: str, happened:
     found, _ = await asked(row(created=created))
 
     assert isinstance(found, Happened if happened else DidNotHappen)
+
+
+async def test_a_record_that_holds_something_else_may_be_anothers() -> None:
+    found, _ = await asked(row(Name="Another"))
+
+    assert found == StillUnknown("there is a record with the value, but its Name is another")
+
+
+ID = "001000000000001"
+
+
+@pytest.mark.parametrize(
+    ("written", "held"),
+    [
+        (" A  b ", "A b"),
+        ("Ann@Example.com", "ann@example.com"),
+        ("2026-01-02T03:04:05+01:00", "2026-01-02T02:04:05.000+0000"),
+        ("2026-01-02", "2026-01-02"),
+        (ID, f"{ID}AAA"),
+        ("12", 12.0),
+        (7, 7.0),
+        ("", None),
+        (None, None),
+        (True, True),
+    ],
+)
+async def test_what_an_org_writes_in_its_own_way_is_the_same(written: object, held: object) -> None:
+    content = msgspec.json.encode({"Ext_Id__c": "k'1", "x__c": written})
+
+    found, sender = await asked(row(X__c=held), request=replace(CREATE, content=content))
+
+    assert isinstance(found, Happened)
+    assert "SELECT Id, CreatedDate, Ext_Id__c, x__c FROM" in str(sender.requests[0].params)
+
+
+@pytest.mark.parametrize(
+    ("written", "held"),
+    [
+        ("a", "b"),
+        ("a", None),
+        (None, "a"),
+        (True, False),
+        (1, 2),
+        (0, None),
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:06.000+0000"),
+        (ID, "001000000000002AAA"),
+    ],
+)
+async def test_another_value_leaves_it_unknown(written: object, held: object) -> None:
+    content = msgspec.json.encode({"Ext_Id__c": "k'1", "x__c": written})
+
+    found, _ = await asked(row(x__c=held), request=replace(CREATE, content=content))
+
+    assert isinstance(found, StillUnknown)
+
+
+async def test_long_texts_and_parents_are_not_compared() -> None:
+    body = {"Ext_Id__c": "k'1", "Body": "x" * 256, "Owner": {"Key__c": 1}, "Bad Name": 1}
+    content = msgspec.json.encode(body)
+
+    found, sender = await asked(row(), request=replace(CREATE, content=content))
+
+    assert isinstance(found, Happened)
+    assert "SELECT Id, CreatedDate, Ext_Id__c FROM" in str(sender.requests[0].params)
 
 
 async def test_without_a_time_any_record_will_do() -> None:

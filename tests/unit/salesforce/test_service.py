@@ -373,6 +373,12 @@ def test_an_unreadable_300_is_still_several_matches() -> None:
                 Quota("new-kind", 7, 8),
             ],
         ),
+        (
+            "per-app-api-usage=1/2(appName=a (b) c=1/2); api-usage=5/6",
+            [Quota("per-app-api-usage", 1, 2, "appName=a (b) c=1/2"), Quota("api-usage", 5, 6)],
+        ),
+        ("per-app-api-usage=1/2(appName=c=3/4", [Quota("per-app-api-usage", 1, 2)]),
+        (f"api-usage={'9' * 5000}/1", []),
         ("", []),
         ("something else", []),
     ],
