@@ -128,7 +128,7 @@ class SfConnectError(Exception):
     retry_safe: bool | None = False
     """Whether repeating is safe (True), safe for repeatable calls (None), or of no use (False)."""
     request_sent: bool | None = False
-    """Whether the request left this machine; None if that cannot be known."""
+    """Whether the request left this machine, with any attempt; None if that cannot be known."""
     throttled: bool = False
     """Whether the server asked for less traffic."""
     retry_after: float | None = None

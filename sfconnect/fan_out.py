@@ -69,11 +69,12 @@ class FanOut(Generic[T]):
     as an outcome, and those in flight.
 
     When the connection is closed or drained, no more calls are started, those in flight give their
-    outcomes, and ``PoolClosed`` is raised out of the loop; a call that met it was not sent, and is
+    outcomes, and ``PoolClosed`` is raised out of the loop; a call that met it before it was sent is
     no outcome.
 
     Only ``SfConnectError`` is an outcome. An exception of the input, or of a decoder, is a bug
-    somewhere: it is raised out of the loop.
+    somewhere: it is raised out of the loop, or where that has been left, out of the block. If an
+    exception leaves the block already, the event loop's exception handler gets the bug.
     """
 
     def __init__(
@@ -87,8 +88,8 @@ class FanOut(Generic[T]):
         progress: OnProgress | None = None,
         total: int | None = None,
     ) -> None:
-        if concurrency < 1:
-            raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}.")
+        for name, number in (("concurrency", concurrency), ("window", window)):
+            _check_count(name, number)
         if on_error not in {"collect", "raise", "stop"}:
             message = f"on_error must be 'collect', 'raise' or 'stop', not {on_error!r}."
             raise ConfigurationError(message)
@@ -109,6 +110,7 @@ class FanOut(Generic[T]):
         self._count = 0
         self._exhausted = False
         self._crash: Exception | None = None
+        self._told_of_crash = False
         self._closed: PoolClosed | None = None
         self._news = asyncio.Event()
 
@@ -135,6 +137,7 @@ class FanOut(Generic[T]):
             self._left = True
             self._workers.clear()  # one that was cancelled before its first step is still there
             await _close(self._source)
+        self._tell_of_crash(exc)
 
     def __aiter__(self) -> Self:
         return self
@@ -142,6 +145,7 @@ class FanOut(Generic[T]):
     async def __anext__(self) -> Outcome[T]:
         while (outcome := self._ready.take()) is None:
             if self._crash is not None:
+                self._told_of_crash = True
                 raise self._crash
             if not self._workers:
                 self._end()
@@ -192,13 +196,11 @@ class FanOut(Generic[T]):
                     # What call.send() does, without its frame: thousands may be waiting here.
                     value = call.decode(await call.sender.execute(call.request))
                     outcome = Outcome(index, call, value)
-                except PoolClosed as error:
-                    self._closed = error
-                    self._ready.skip(index)
-                    self._start_no_more()
-                    break
                 except SfConnectError as error:
-                    outcome = self._failed(index, call, error)
+                    failed = self._failed(index, call, error)
+                    if failed is None:
+                        break
+                    outcome = failed
                 self._ready.put(outcome)
                 self._news.set()
                 if self._meter is not None:
@@ -214,8 +216,15 @@ class FanOut(Generic[T]):
             self._workers.discard(task)
             self._news.set()
 
-    def _failed(self, index: int, call: Call[T], error: SfConnectError) -> Outcome[T]:
-        if self._on_error != "collect":
+    def _failed(self, index: int, call: Call[T], error: SfConnectError) -> Outcome[T] | None:
+        """Make the outcome of a call that failed; None if closing came before it was sent."""
+        if isinstance(error, PoolClosed):
+            self._closed = error
+            self._start_no_more()
+            if error.request_sent is False:
+                self._ready.skip(index)
+                return None
+        elif self._on_error != "collect":
             self._start_no_more()
         return Outcome(index, call, None, error)
 
@@ -231,8 +240,24 @@ class FanOut(Generic[T]):
         return asked is None or asked(len(self._workers))
 
     def _fail(self, error: Exception) -> None:
-        self._crash = error
+        if isinstance(error, StopAsyncIteration):  # would end the loop as if all were done
+            error, bug = (
+                RuntimeError("A decoder, hook or iterator raised StopAsyncIteration."),
+                error,
+            )
+            error.__cause__ = bug
+        if self._crash is None:
+            self._crash = error
         self._exhausted = True
+
+    def _tell_of_crash(self, leaving: BaseException | None) -> None:
+        """Raise a bug that the loop was left too early to meet, unless an error is on its way."""
+        if self._crash is None or self._told_of_crash:
+            return
+        if leaving is None:
+            raise self._crash
+        context = {"message": "A fan-out failed while it was left", "exception": self._crash}
+        asyncio.get_running_loop().call_exception_handler(context)
 
     async def _next(self) -> tuple[int, Call[T]] | None:
         """Take the next call once there is room for its outcome; None at the end."""
@@ -310,6 +335,12 @@ async def _close(source: object) -> None:
         await source.aclose()
     elif isinstance(source, Generator):
         source.close()
+
+
+def _check_count(name: str, number: object) -> None:
+    if number is not None and (not isinstance(number, int) or number < 1):
+        message = f"{name} must be a whole number of at least 1, not {number!r}."
+        raise ConfigurationError(message)
 
 
 def _checked(call: Any, index: int) -> Call[Any]:

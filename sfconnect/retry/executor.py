@@ -134,6 +134,7 @@ class _Repeats(Generic[T]):
         self._wait_s = 0.0
         self._gave_up: str | None = None
         self._message = ""
+        self._was_sent = False
         self._cleared: SfConnectError | None = None
 
     async def carry_on(self, error: SfConnectError) -> T:
@@ -171,6 +172,7 @@ class _Repeats(Generic[T]):
 
     def note(self, error: SfConnectError, began: float | None) -> None:
         """Remember how an attempt failed."""
+        self._was_sent = self._was_sent or error.request_sent is True
         now, at = self._clock.monotonic(), self._clock.time()
         self._failed.append(
             FailedAttempt(
@@ -241,6 +243,8 @@ class _Repeats(Generic[T]):
         """Make the error that comes out, and tell of it where repeating would have been right."""
         final = final_error(self._request, error, self._failed)
         final.gave_up = self._gave_up
+        if self._was_sent and final.request_sent is not True:
+            final.request_sent = True  # by an attempt before the last
         emitter = self._executor.emitter
         if self._gave_up is not None and emitter.hooks:
             request = self._request

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from sfconnect.call import Call
-from sfconnect.errors import ConfigurationError, NotFoundError
+from sfconnect.errors import ConfigurationError, NotFoundError, PoolClosed
 from sfconnect.fan_out import FanOut
 from sfconnect.messages import Request, Response
 from tests.unit.told_calls import Gates, Sender, collect, fail_on, settle
@@ -214,6 +214,100 @@ async def test_a_fan_out_is_entered_once():
 
 def test_making_a_fan_out_needs_no_event_loop():
     FanOut(Sender().calls(1))
+
+
+async def test_a_call_that_was_sent_before_the_connection_closed_is_an_outcome():
+    closed = PoolClosed("The connection is closed.")
+    resent = PoolClosed("The connection is closed.")
+    resent.request_sent = True
+
+    async def work(number: int) -> None:
+        await asyncio.sleep(0)
+        if number:
+            raise resent if number == 1 else closed
+
+    seen: dict[int, object] = {}
+
+    async def run() -> None:
+        async with FanOut(Sender(work).calls(3), concurrency=3) as outcomes:
+            async for outcome in outcomes:
+                seen[outcome.index] = outcome.error
+
+    with pytest.raises(PoolClosed):
+        await run()
+
+    assert seen == {0: None, 1: resent}
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_a_decoder_that_says_stop_does_not_end_the_loop_as_if_all_were_done(ordered):
+    def stop(_: Response) -> int:
+        raise StopAsyncIteration
+
+    sender = Sender()
+    calls = [sender.call(0), Call(Request("GET", "1"), stop, sender), sender.call(2)]
+
+    with pytest.raises(RuntimeError, match="StopAsyncIteration") as caught:
+        await collect(FanOut(calls, ordered=ordered))
+
+    assert isinstance(caught.value.__cause__, StopAsyncIteration)
+
+
+async def left_after_one(fan_out: FanOut[int], error: Exception | None = None) -> None:
+    async with fan_out as outcomes:
+        await anext(outcomes)
+        await settle()
+        if error is not None:
+            raise error
+
+
+async def test_a_bug_that_the_loop_was_left_too_early_to_meet_leaves_the_block():
+    def broken(_: Response) -> int:
+        raise KeyError("a bug")
+
+    sender = Sender()
+    calls = [sender.call(0), Call(Request("GET", "1"), broken, sender)]
+
+    with pytest.raises(KeyError):
+        await left_after_one(FanOut(calls))
+
+
+async def test_a_bug_in_the_clean_up_of_a_waiting_input_leaves_the_block():
+    sender = Sender()
+
+    async def source():
+        try:
+            yield sender.call(0)
+            await asyncio.Event().wait()
+        finally:
+            raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        await left_after_one(FanOut(source()))
+
+
+async def test_a_bug_does_not_replace_the_error_that_leaves_the_block():
+    def broken(_: Response) -> int:
+        raise KeyError("a bug")
+
+    reports: list[dict[str, object]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reports.append(context))
+    sender = Sender()
+    calls = [sender.call(0), Call(Request("GET", "1"), broken, sender)]
+
+    with pytest.raises(ZeroDivisionError):
+        await left_after_one(FanOut(calls), ZeroDivisionError())
+
+    loop.set_exception_handler(None)
+    assert isinstance(reports[0]["exception"], KeyError)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.5, "8"])
+@pytest.mark.parametrize("name", ["concurrency", "window"])
+def test_a_bound_that_is_no_count_is_refused(name, number):
+    with pytest.raises(ConfigurationError, match=f"{name} must be a whole number"):
+        FanOut([], **{name: number})
 
 
 # Leaving early

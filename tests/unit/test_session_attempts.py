@@ -118,6 +118,15 @@ async def test_a_full_line_is_the_producers_to_hear_of(world):
     assert made.session.stats().retries == {}
 
 
+async def test_a_call_that_one_of_its_attempts_sent_was_sent(world, scripted):
+    made = world(scripted(ConnectionLostError("Cut."), *[ConnectError("No.")] * 3))
+
+    with pytest.raises(ConnectError) as caught:
+        await run(made, made.session.execute(Request("DELETE", "/rows/1")))
+
+    assert caught.value.request_sent is True
+
+
 async def test_a_service_that_cannot_read_an_answer_costs_no_slot(world, scripted):
     class Broken(HttpService):
         def decode_error(self, request, response):

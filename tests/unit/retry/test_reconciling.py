@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from typing import Any, cast
 
 import pytest
 
@@ -133,7 +134,7 @@ async def test_a_bug_in_a_hook_is_reported_and_hides_nothing(executor, clock):
 @pytest.mark.parametrize(
     ("found", "note"),
     [
-        (Happened(object()), "The reconcile hook failed: TypeError"),
+        (Happened(cast("Any", object())), "The reconcile hook failed: TypeError"),
         (
             None,
             "The reconcile hook returned NoneType, none of Happened, DidNotHappen, StillUnknown.",
