@@ -45,7 +45,7 @@ from tests.faults.weather import Weather
 T = TypeVar("T")
 
 CONTACTS = 1100
-CREATES, UPSERTS, PAIRS, UPDATES, DELETES, READS = 120, 80, 40, 50, 50, 6
+CREATES, UPSERTS, PAIRS, UPDATES, DELETES, READS, STREAMS = 120, 80, 40, 50, 50, 6, 30
 POLICY = RetryPolicy(max_attempts=8, initial_s=0.001, max_s=0.01)
 FIRST, SECOND = "soak-first-{}", "soak-second-{}"
 
@@ -163,7 +163,7 @@ async def everything_at_once(sf: Salesforce, ids: list[str]) -> Told:
         changes = group.create_task(written(sf, updates_and_deletes(sf, ids)))
         reads = group.create_task(times(READS, lambda: read(sf)))
         streams = group.create_task(times(READS, lambda: streamed(sf)))
-        plain = group.create_task(times(READS, lambda: streamed(sf, "identity")))
+        plain = group.create_task(times(STREAMS, lambda: streamed(sf, "identity")))
     every_stream = streams.result() + plain.result()
     return Told(writes.result(), pairs.result(), changes.result(), reads.result(), every_stream)
 
