@@ -9,6 +9,7 @@ import resource
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -423,3 +424,16 @@ async def test_all_formats_hold_the_same_rows(org: FakeOrg, tmp_path: Path) -> N
     lines = (tmp_path / "Account.jsonl").read_text().splitlines()
     assert arrow == pq.read_table(tmp_path / "Account.parquet").to_pylist() == ids(1, 2, 3)
     assert [json.loads(line) for line in lines] == ids(1, 2, 3)
+
+
+async def test_what_gave_no_file_has_no_bytes_and_a_time_that_has_passed(
+    org: FakeOrg, tmp_path: Path
+) -> None:
+    org.add(describe_of("Account", "Id"), [page_of(ids(1), total=2)])
+    began = time.monotonic()
+
+    report = await extract(org, ["Account"], tmp_path, "csv", on_error="report")
+
+    (failed,) = report.failed
+    assert (failed.rows, failed.bytes, report.rows, report.bytes) == (1, 0, 0, 0)
+    assert 0 < failed.seconds <= report.seconds <= time.monotonic() - began

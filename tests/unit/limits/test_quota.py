@@ -22,6 +22,9 @@ def test_a_document_of_limits_gives_quotas_by_name_and_passes_over_what_is_none(
         "DailyApiRequests": {"Max": 100, "Remaining": 60},
         "PermissionSets": {"Max": 5, "Remaining": 5, "CreateCustom": {"Max": 1, "Remaining": 1}},
         "Odd": {"Max": "many"},
+        "Half": {"Max": 100},
+        "TheOtherHalf": {"Remaining": 60},
+        "Wordy": {"Max": "100", "Remaining": 60},
         "Odder": 3,
     }
 

@@ -341,6 +341,7 @@ async def test_what_it_knows_ends_with_the_connection() -> None:
 def test_the_skew_is_a_number_of_seconds() -> None:
     with pytest.raises(ConfigurationError, match="clock_skew_s cannot be -1"):
         ReconcileByField("Ext_Id__c", clock_skew_s=-1)
+    assert ReconcileByField("Ext_Id__c", clock_skew_s=0).clock_skew_s == 0  # clocks that agree
 
 
 @pytest.mark.parametrize("field", ["Ext Id", "A = 'x' OR Name", "", {"Account": "1x"}])
