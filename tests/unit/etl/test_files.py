@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -125,3 +126,24 @@ def test_a_file_is_no_destination(tmp_path: Path) -> None:
 def test_a_folder_that_takes_no_file_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="Cannot write to /proc"):
         check_destination(Path("/proc/sfconnect"))
+
+
+def test_an_abort_bears_that_somebody_has_removed_the_file(tmp_path: Path) -> None:
+    part = PartFile(tmp_path / "a.csv")
+    part.open()
+    for path in tmp_path.iterdir():
+        path.unlink()
+
+    part.abort()
+
+    assert names(tmp_path) == []
+
+
+def test_an_abort_hides_no_error_but_that_of_a_disk_and_removes_the_file(tmp_path: Path) -> None:
+    part = PartFile(tmp_path / "a.csv")
+    os.close(part.open().fileno())
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        part.abort()
+
+    assert names(tmp_path) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from sfconnect.errors import ConfigurationError
@@ -95,6 +97,25 @@ def test_a_query_that_does_not_fit_a_url_is_refused_before_it_is_sent() -> None:
 
     assert "Wide__c" in caught.value.message
     assert caught.value.hint == "Name the fields you need."
+
+
+def test_a_query_may_be_as_long_as_the_api_accepts() -> None:
+    assert MAX_QUERY_BYTES == 14_000
+    shortest = len(quote("SELECT Id FROM Account WHERE Name = ''", safe=""))
+    room = "x" * (MAX_QUERY_BYTES - shortest)
+
+    plan = plan_object(describe_of("Account", "Id"), where=f"Name = '{room}'")
+
+    assert len(quote(plan.soql, safe="")) == MAX_QUERY_BYTES
+    with pytest.raises(ConfigurationError, match="takes 14,001 bytes of a URL"):
+        plan_object(describe_of("Account", "Id"), where=f"Name = '{room}x'")
+
+
+def test_an_object_is_taken_for_readable_unless_describe_denies_it() -> None:
+    describe = {**describe_of("Account", "Id")}
+    describe.pop("queryable", None)
+
+    assert plan_object(describe).soql == "SELECT Id FROM Account"
 
 
 def test_the_length_counts_what_percent_encoding_adds() -> None:
