@@ -13,6 +13,7 @@ from redis.exceptions import (
     ClusterDownError,
     InvalidResponse,
     MasterDownError,
+    MovedError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -34,7 +35,7 @@ _PASSING: Final = (
 )
 """What a server answers in a bad hour, and what is no fault of how this is set up."""
 _PASSING_CODES: Final = frozenset(
-    {"MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"}
+    {"ASK", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"}
 )
 """The same, where the client has no class for it, or one that says too little."""
 _ACCESS_HINT: Final = (
@@ -61,6 +62,16 @@ class UnreachableError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def moved_to(error: ResponseError) -> tuple[str, int] | None:
+    """The node of a cluster that has what was asked for; None where it says no such thing."""
+    if isinstance(error, MovedError):
+        return error.host, error.port
+    # Older clients leave it as the server says it: MOVED 3999 10.0.0.7:6379
+    code, _, place = str(error).partition(" ")
+    host, _, port = place.partition(" ")[2].rpartition(":")
+    return (host, int(port)) if code == "MOVED" and port.isdecimal() else None
 
 
 def translated(error: Exception, *, over_tls: bool) -> Exception:

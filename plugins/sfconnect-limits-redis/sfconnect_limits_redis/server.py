@@ -13,10 +13,10 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import MovedError, ReadOnlyError, RedisError
+from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from sfconnect.errors import ConfigurationError
-from sfconnect_limits_redis.refusals import UnreachableError, other_protocol, translated
+from sfconnect_limits_redis.refusals import UnreachableError, moved_to, other_protocol, translated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -92,8 +92,10 @@ class Server:
         for _ in range(_MOVES):
             try:
                 said: bytes = await ask()
-            except MovedError as moved:
-                self._asked = self._node(moved.host, moved.port)
+            except ResponseError as error:
+                if (address := moved_to(error)) is None:
+                    raise
+                self._asked = self._node(*address)
             else:
                 return said
         raise UnreachableError("MOVED")
