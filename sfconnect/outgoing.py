@@ -95,3 +95,15 @@ def check_headers(headers: Mapping[str, str]) -> None:
             shown = name if _HEADER_NAME.fullmatch(name) else "(its name is not one)"
             message = f"The header {shown} holds characters that no header may hold."
             raise ConfigurationError(message, hint="Encode the value; a line break is never one.")
+
+
+_LOOP_HINT = (
+    "Open one connection for each event loop and process: in each thread that runs a loop of its "
+    "own, after os.fork(), and again for each asyncio.run()."
+)
+
+
+def another_loop() -> ConfigurationError:
+    """Make the error of a call on another loop than its connection's, which would wait for ever."""
+    message = "The connection was opened on another event loop, or before the process was forked."
+    return ConfigurationError(message, hint=_LOOP_HINT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from asyncio import get_running_loop
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -16,7 +17,7 @@ from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
 from sfconnect.limits import Allocations, FixedLimiter, HeedsLongCalls, Limiter, NotesQuota
 from sfconnect.limits.logins import LoginLane, login_lane
 from sfconnect.messages import Request, Response, request_id
-from sfconnect.outgoing import absolute_url, check_headers, redirect_target
+from sfconnect.outgoing import absolute_url, another_loop, check_headers, redirect_target
 from sfconnect.refusals import SPENT_BODY_HINT, Refusals
 from sfconnect.retry import RetryBudget, RetryExecutor, RetryPolicy
 from sfconnect.retry.circuit import Circuit, Circuits
@@ -86,6 +87,7 @@ class Session:
             message = "revoke_on_close would end sessions that others have from the token store."
             raise ConfigurationError(message, hint=_SHARED_HINT)
         self.service = service
+        self._loop = get_running_loop()
         self._refusals = Refusals(service, clock)
         self._revoke_on_close = revoke_on_close
         self._manager = manager
@@ -141,6 +143,8 @@ class Session:
         return deadline.bound(request, self._execute(request, began, deadline))
 
     async def _execute(self, request: Request, began: float, deadline: Deadline | None) -> Response:
+        if get_running_loop() is not self._loop:
+            raise another_loop()
         self._under_way += 1
         try:
             replays = _ONE_REPLAY.copy()
@@ -414,6 +418,8 @@ class Session:
         self._calls += 1
         began = self._now()
         limit_s = self._call_s if request.timeout is None else request.timeout.call_s
+        if get_running_loop() is not self._loop:
+            raise another_loop()
         async with AsyncExitStack() as stack:
             stack.enter_context(self._counted())
             if limit_s is None:

@@ -35,7 +35,7 @@ class StopOnSignals:
     While it drains, calls under way are finished, with their retries, and new ones are refused
     with ``PoolClosed``; see :meth:`sfconnect.Connector.drain`. Code that meets that error leaves
     the block with it. Code that does not is cancelled when everything is drained, or the time is
-    over, and that cancellation ends at the block.
+    over, and that cancellation ends at the block. A third signal does what it would do elsewhere.
 
     Signals are the process's own: use it once, in the main thread, around the program's work. Web
     frameworks have handlers of their own; there, close the connection in their shutdown hook.
@@ -93,6 +93,13 @@ class StopOnSignals:
             self._draining = self._loop.create_task(self._drain())
         else:
             self._end()
+            # Code that swallows its cancellation must not keep the process from being ended.
+            self._unlisten()
+
+    def _unlisten(self) -> None:
+        for number, former in self._former.items():
+            signal.signal(number, former)
+        self._former.clear()
 
     async def _drain(self) -> None:
         draining = (each.drain(self._within_s) for each in self._connectors)
@@ -110,8 +117,7 @@ class StopOnSignals:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        for number, former in self._former.items():
-            signal.signal(number, former)
+        self._unlisten()
         cancelled = self._cancelled
         self._cancelled = True  # whatever comes now comes too late
         if self._draining is not None:

@@ -286,7 +286,10 @@ def test_a_wait_on_its_own_loop_is_refused(run: Blocking[Salesforce]) -> None:
 
 
 BEGIN = """
-import asyncio, os, signal, sys, threading
+import asyncio, atexit, os, signal, sys, threading
+waiting = None
+# Registered first, so it runs last: what a thread prints when the connection has closed is seen.
+atexit.register(lambda: waiting and waiting.join(10))
 from sfconnect import ClientCredentials, Salesforce
 from sfconnect.errors import ConfigurationError, PoolClosed
 from sfconnect.sync import Blocking

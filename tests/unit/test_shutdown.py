@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -209,6 +210,20 @@ async def test_a_second_signal_ends_the_block_at_once(api: Connector, gate: Gate
     assert not under_way.done()
     gate.opened.set()
     await under_way
+
+
+async def test_code_that_swallows_its_end_does_not_keep_the_process(api: Connector):
+    before = signal.getsignal(signal.SIGTERM)
+
+    async with StopOnSignals(api, within_s=0.01) as stop:
+        await told(stop)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        while signal.getsignal(signal.SIGTERM) is not before:  # noqa: ASYNC110  # no event tells
+            await asyncio.sleep(0)
+
+    assert stop.asked is signal.SIGTERM
 
 
 async def test_time_that_is_over_ends_the_block(api: Connector, gate: Gate):
