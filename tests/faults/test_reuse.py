@@ -425,16 +425,16 @@ async def test_connections_that_closing_ends_were_neither_too_old_nor_dropped(se
     assert (stats.connections_expired, stats.connections_dropped) == (0, 0)
 
 
-async def test_the_counts_of_connections_can_be_read_at_a_glance(serve, make_pool):
+async def test_the_counts_of_connections_can_be_read_at_a_glance(serve, pool, monkeypatch):
     server = await serve()
-    pool = await make_pool(idle_s=0.02)
     await asyncio.gather(*(pool.send(server.get()) for _ in range(2)))
     await pool.send(server.get())
-    await server.has_no_connection()
+    clock_goes_on(monkeypatch, 31.0)
+    await pool.send(server.get())
 
     assert str(pool.stats()).splitlines()[1] == (
-        "connections: 2 IPv4, 0 IPv6, 1 reused, 2 expired, 0 dropped; "
-        "2 addresses tried, 0 past the first; 0 names looked up, 0 cached; "
+        "connections: 3 IPv4, 0 IPv6, 1 reused, 2 expired, 0 dropped; "
+        "3 addresses tried, 0 past the first; 0 names looked up, 0 cached; "
         "0 TLS handshakes, 0 resumed"
     )
 
