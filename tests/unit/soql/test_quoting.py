@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sfconnect.soql import like_escape, parse, quote, quote_like
+from sfconnect.soql import like_escape, parse, quote, quote_like, render
 from sfconnect.soql.ast import Bind, Currency, DateLiteral
 
 
@@ -179,3 +179,24 @@ def test_text_that_tries_to_leave_its_literal_stays_inside(attack):
     assert equal.value == attack
     assert listed.values == (attack, "b")
     assert like.value == like_escape(attack)
+
+
+@pytest.mark.parametrize(
+    ("last", "beyond"),
+    [
+        (Decimal("1e400"), Decimal("1e401")),
+        (Decimal("1e-400"), Decimal("1e-401")),
+        (Decimal("1" * 400), Decimal("1" * 401)),
+        (DateLiteral("LAST_N_DAYS", 1_000_000_000), DateLiteral("LAST_N_DAYS", 1_000_000_001)),
+        (DateLiteral("NEXT_N_YEARS", 0), DateLiteral("NEXT_N_YEARS", -1)),
+    ],
+    ids=["large", "small", "long", "far", "now"],
+)
+def test_the_last_value_that_has_a_literal_can_be_read_and_the_next_has_none(
+    last: Any, beyond: Any
+) -> None:
+    soql = f"SELECT Id FROM Account WHERE Field__c = {quote(last)}"
+
+    assert render(parse(soql)) == soql
+    with pytest.raises(ValueError, match=r"out of any range|no relative date"):
+        quote(beyond)
