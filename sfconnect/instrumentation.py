@@ -7,9 +7,12 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
 
 import structlog
+
+from sfconnect.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
@@ -255,6 +258,8 @@ class Emitter:
 
     def __init__(self, hooks: Iterable[EventHook] = ()) -> None:
         self.hooks: tuple[EventHook, ...] = tuple(hooks)
+        for hook in self.hooks:
+            check_plain("An event hook", hook)
 
     def emit(self, event: Event) -> None:
         """Call the hooks in their order. A hook that raises changes no call's outcome."""
@@ -263,6 +268,19 @@ class Emitter:
                 hook(event)
             except Exception as error:  # noqa: BLE001  # a border: an observer must not break a call
                 _report(hook, event, error)
+
+
+def check_plain(what: str, function: object) -> None:
+    """See that something that is called inline is no coroutine function, which would never run.
+
+    Raises:
+        ConfigurationError: It is one.
+    """
+    called = getattr(function, "__call__", None)  # noqa: B004  # it is looked at, not for its presence
+    if iscoroutinefunction(function) or iscoroutinefunction(called):
+        message = f"{what} is a coroutine function, which nobody would await: {function!r}."
+        hint = "Give a plain function; it may put what it is told into a queue that a task reads."
+        raise ConfigurationError(message, hint=hint)
 
 
 def _report(hook: EventHook, event: Event, error: Exception) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sfconnect.clock import SYSTEM_CLOCK
+from sfconnect.instrumentation import check_plain
 
 if TYPE_CHECKING:
     from sfconnect.clock import Clock
@@ -64,6 +65,7 @@ class ProgressMeter:
     def __init__(
         self, tell: OnProgress, total: int | None = None, *, clock: Clock = SYSTEM_CLOCK
     ) -> None:
+        check_plain("What takes progress", tell)
         self.total = total
         self._tell = tell
         self._now = clock.monotonic

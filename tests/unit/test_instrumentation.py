@@ -8,6 +8,7 @@ import json
 import logging
 from collections import OrderedDict, namedtuple
 from dataclasses import FrozenInstanceError, asdict, fields
+from functools import partial
 from types import MappingProxyType
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from sfconnect._types import Secret
+from sfconnect.errors import ConfigurationError
 from sfconnect.instrumentation import (
     REDACTED,
     CircuitOpened,
@@ -114,6 +116,23 @@ def test_structlog_gets_each_event_under_its_name():
     assert warnings == {"retry.scheduled", "token.failed", "limiter.lost"}
     assert logs[0]["path"] == "/x"
     assert logs[6]["used"] == 5
+
+
+class AsyncHook:
+    async def __call__(self, event: object) -> None:
+        """Would have to be awaited."""
+
+
+async def async_hook(event: object) -> None:
+    """Would have to be awaited."""
+
+
+@pytest.mark.parametrize("hook", [async_hook, AsyncHook(), partial(async_hook)])
+def test_what_nobody_would_await_is_no_hook(hook):
+    with pytest.raises(ConfigurationError, match="coroutine function") as caught:
+        Emitter([hook])
+
+    assert "queue" in str(caught.value.hint)
 
 
 def test_why_a_login_failed_is_no_secret():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from sfconnect.call import Call
-from sfconnect.errors import NotFoundError
+from sfconnect.errors import ConfigurationError, NotFoundError
 from sfconnect.fan_out import FanOut, gather
 from sfconnect.messages import Request, Response
 from sfconnect.progress import EVERY_S, Progress, ProgressMeter
@@ -113,3 +113,11 @@ async def test_what_progress_raises_is_raised_out_of_the_loop():
 
     with pytest.raises(RuntimeError, match="no screen"):
         await gather(calls(3), progress=fail)
+
+
+def test_what_nobody_would_await_takes_no_progress():
+    async def tell(progress: object) -> None:
+        """Would have to be awaited."""
+
+    with pytest.raises(ConfigurationError, match="coroutine function"):
+        ProgressMeter(cast("Any", tell))

@@ -30,7 +30,11 @@ _NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class UpsertResult:
-    """What an upsert did. ``id`` is None where an old API version does not tell it."""
+    """What an upsert did. ``id`` is None where an old API version does not tell it.
+
+    An upsert whose answer was lost is sent again, and finds the record that its first attempt
+    made: then ``created`` is False although the call created it.
+    """
 
     id: str | None
     created: bool
