@@ -15,6 +15,7 @@ from sfconnect.clock import SYSTEM_CLOCK, Clock
 from sfconnect.errors import ConfigurationError, PoolClosed, SfConnectError
 from sfconnect.instrumentation import Emitter, QuotaSeen, RequestFinished
 from sfconnect.limits import Allocations, FixedLimiter, HeedsLongCalls, Limiter, NotesQuota
+from sfconnect.limits.concurrency import ENDED_BY_CALLER
 from sfconnect.limits.logins import LoginLane, login_lane
 from sfconnect.messages import Request, Response, request_id
 from sfconnect.outgoing import absolute_url, another_loop, check_headers, redirect_target
@@ -326,7 +327,8 @@ class Session:
                 failure = self.service.decode_error(request, answer)
                 self._throttled += failure.throttled
         finally:
-            self._limiter.release(request.surface, elapsed_s, failure)
+            told = failure if error is None or failure is not None else ENDED_BY_CALLER
+            self._limiter.release(request.surface, elapsed_s, told)
         circuit = self._circuit
         if circuit is not None and (
             failure is not None

@@ -3,6 +3,7 @@
 from sfconnect.limits.adaptive import USUAL_LANES, AdaptiveLimiter
 from sfconnect.limits.allocations import AllocatingService, Allocations
 from sfconnect.limits.concurrency import (
+    ENDED_BY_CALLER,
     FixedLimiter,
     HeedsLongCalls,
     Limiter,
@@ -20,6 +21,7 @@ from sfconnect.limits.rate import PacedLimiter, Pacer, PacesCalls
 from sfconnect.limits.shared import LimiterContext, OpenLimiter, SharedLimiter
 
 __all__ = [
+    "ENDED_BY_CALLER",
     "LONG_LIMIT",
     "USUAL_LANES",
     "Adaptive",

@@ -17,6 +17,7 @@ from sfconnect.errors import (
     TooManyRequests,
 )
 from sfconnect.instrumentation import Emitter, LimitChanged
+from sfconnect.limits.concurrency import ENDED_BY_CALLER
 from sfconnect.limits.lanes import Lane, LaneSlots, LaneStats
 from sfconnect.limits.logins import LoginLane, checked_lanes
 from sfconnect.limits.long_calls import LONG_LIMIT, LONG_S, LongCalls
@@ -46,6 +47,9 @@ _FULL: Final = log(1.5)
 """From here on more calls in flight would only make the line longer."""
 _UNHURRIED: Final = log(1.25)
 _LEAST_WINDOW: Final = 30
+_SERVER_ERRORS: Final = 500
+_STRAY: Final = 1
+_FAILING: Final = 0.1
 _CAUTIOUS: Final = 10
 """Windows after a trouble in which the limit grows by one only."""
 _PATIENT: Final = 10
@@ -62,14 +66,23 @@ class _Lowered:
     slowness: Slowness
 
 
+def _is_trouble(error: SfConnectError) -> bool:
+    """Whether the API or the network failed, and not the call: repeating it could help."""
+    answered = error.status is not None and error.status < _SERVER_ERRORS
+    return error.retry_safe is not False and not answered
+
+
 class AdaptiveLimiter:
     """Let as many calls be in flight as an API takes without slowing down or refusing.
 
     It begins with ``initial`` and doubles while all goes well. After the first trouble it adds one
     for each window of calls, and a tenth once there was no trouble for ten windows. It takes away
     a fifth when the API refuses for load, and a tenth or more when calls take twice their
-    undisturbed time; at half as much again it grows no more. Refusals of calls that were sent
-    under the old limit count no second time. It grows only while its slots are used.
+    undisturbed time; at half as much again it grows no more. It takes away a fifth, too, after a
+    window in which more than a tenth of the calls failed for the API's or the network's sake: a
+    server error, a time-out, a lost connection. Attempts that their callers ended tell it nothing.
+    Refusals of calls that were sent under the old limit count no second time. It grows only while
+    its slots are used.
 
     If calls do not become faster by lowering the limit, it was not the load that made them slow:
     then the limit goes back to where it was, and their times of now are taken for undisturbed.
@@ -252,25 +265,32 @@ class AdaptiveLimiter:
         self._window = max(_LEAST_WINDOW, self._slots.capacity)
         if self._doubling:
             self._window = self._slots.capacity
-        self._seen = 0
+        self._seen = self._failed = 0
         self._saturated = False
 
     def _count(self, lane: str, elapsed_s: float, error: SfConnectError | None) -> None:
         if error is None:
             self._pace.note(lane, elapsed_s)
+        elif error is ENDED_BY_CALLER or error.request_sent is False:
+            return  # the API said nothing, and was perhaps not even asked
+        else:
+            self._failed += _is_trouble(error)
         self._seen += 1
         if self._seen >= self._window:
             self._end_window()
 
-    def _back_off(self) -> None:
+    def _back_off(self, reason: str = "throttled") -> None:
         """The API refused for load: one refusal says that, and the window need not end."""
         self._note_trouble()
         self._note_quiet()
-        self._change(self._limit * _BACK_OFF, "throttled")
+        self._change(self._limit * _BACK_OFF, reason)
         self._begin_window()
 
     def _end_window(self) -> None:
         slowness = self._pace.end_window()
+        if self._failed > max(_STRAY, self._seen * _FAILING):
+            self._back_off("failing")
+            return
         if not self._saturated:
             self._note_quiet()
         elif slowness.proven > _SLOW or self._held > _PATIENT:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from sfconnect._slots import Slots
-from sfconnect.errors import ConfigurationError, PoolTimeout, TooManyRequests
+from sfconnect.errors import ConfigurationError, PoolTimeout, SfConnectError, TooManyRequests
 from sfconnect.limits.logins import LoginLane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from sfconnect.errors import SfConnectError
+
+#: What limiters are told of an attempt that its caller ended before the API answered.
+ENDED_BY_CALLER: Final = SfConnectError("Its caller ended it.", code="ENDED_BY_CALLER")
 
 
 class Limiter(Protocol):
@@ -36,7 +38,9 @@ class Limiter(Protocol):
     def release(self, lane: str, elapsed_s: float, error: SfConnectError | None) -> None:
         """Give the slot back, and say how long the attempt took and how it failed, if it did.
 
-        ``elapsed_s`` is 0 where the slot was not used after all.
+        ``elapsed_s`` is 0 where the slot was not used after all. Where the caller ended the
+        attempt, by cancelling it or by a time-out of its own, ``error`` is
+        :data:`ENDED_BY_CALLER`: that tells neither that the API works nor that it does not.
         """
         ...
 

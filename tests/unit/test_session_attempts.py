@@ -15,7 +15,7 @@ from sfconnect.errors import (
     RequestTimeoutError,
     TooManyRequests,
 )
-from sfconnect.limits import FixedLimiter
+from sfconnect.limits import ENDED_BY_CALLER, FixedLimiter
 from sfconnect.messages import Replay, Request
 from sfconnect.retry import RetryBudget, RetryPolicy
 from sfconnect.service import HttpService
@@ -116,6 +116,27 @@ async def test_a_full_line_is_the_producers_to_hear_of(world):
     gate.set()
     await asyncio.gather(*calls)
     assert made.session.stats().retries == {}
+
+
+async def test_the_limiter_hears_who_ended_an_attempt(world):
+    heard = []
+
+    class Listener(FixedLimiter):
+        def release(self, lane, elapsed_s, error):
+            super().release(lane, elapsed_s, error)
+            heard.append(error)
+
+    async def never(_: Request):
+        await asyncio.Event().wait()
+
+    made = world(never, limiter=Listener(1))
+    call = asyncio.create_task(made.session.execute(GET))
+    await made.clock.settle()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+    assert heard == [ENDED_BY_CALLER]
 
 
 async def test_a_call_that_one_of_its_attempts_sent_was_sent(world, scripted):

@@ -14,13 +14,18 @@ from hypothesis import strategies as st
 from sfconnect.errors import (
     ConfigurationError,
     ConnectError,
+    ConnectionLostError,
+    NotFoundError,
     PoolTimeout,
     QuotaExceededError,
+    RequestTimeoutError,
+    ServerError,
+    SfConnectError,
     ThrottledError,
     TooManyRequests,
 )
 from sfconnect.instrumentation import Emitter, Event, LimitChanged
-from sfconnect.limits import AdaptiveLimiter, FixedLimiter, Lane
+from sfconnect.limits import ENDED_BY_CALLER, AdaptiveLimiter, FixedLimiter, Lane
 from sfconnect.testing import FakeClock
 from tests.unit.limits.simulation import SimulatedApi
 
@@ -65,6 +70,74 @@ def test_it_beats_a_fixed_cap_that_is_too_high_in_errors_and_in_latency():
     assert refused["adaptive"].throughput > 0.8 * refused["high"].throughput
     assert queued["adaptive"].latency_s < 0.4 * queued["high"].latency_s
     assert queued["adaptive"].throughput > 0.95 * queued["high"].throughput
+
+
+def lost() -> SfConnectError:
+    return ConnectionLostError("Cut.")
+
+
+def failed(status: int, *, retry_safe: bool | None = None) -> SfConnectError:
+    error = ServerError("Failed.", status=status)
+    error.retry_safe = retry_safe
+    return error
+
+
+def flood_with(
+    limiter: AdaptiveLimiter, error: SfConnectError | None, rounds: int = 40
+) -> list[int]:
+    """Fill the limit again and again with calls that all end so; give the limits there were."""
+    limits = []
+    for _ in range(rounds):
+        taken = 0
+        while limiter.try_acquire("query"):
+            taken += 1
+        assert limiter.in_flight == taken
+        for _ in range(taken):
+            limiter.release("query", 0.05, error)
+        limits.append(limiter.limit)
+    return limits
+
+
+@pytest.mark.parametrize(
+    "error",
+    [failed(503), failed(500), failed(504), lost(), RequestTimeoutError("Late.")],
+    ids=lambda error: f"{type(error).__name__}-{error.status}",
+)
+def test_an_api_that_fails_every_call_gets_fewer(error):
+    limits = flood_with(AdaptiveLimiter(initial=16), error)
+
+    assert limits == sorted(limits, reverse=True)
+    assert limits[-1] == 2
+
+
+@pytest.mark.parametrize("error", [ENDED_BY_CALLER, ConnectError("Refused.")])
+def test_attempts_that_tell_nothing_of_the_api_change_nothing(error):
+    assert set(flood_with(AdaptiveLimiter(initial=16), error)) == {16}
+
+
+@pytest.mark.parametrize("error", [failed(500, retry_safe=False), NotFoundError("x", status=404)])
+def test_an_error_that_is_the_calls_own_is_an_answer(error):
+    assert flood_with(AdaptiveLimiter(initial=16, maximum=64), error)[-1] == 64
+
+
+def test_a_failure_now_and_then_does_not_lower_the_limit():
+    limiter = AdaptiveLimiter(initial=40, maximum=40, lanes={})
+
+    for number in range(4000):
+        assert limiter.try_acquire("query")
+        limiter.release("query", 0.05, lost() if number % 20 == 0 else None)
+
+    assert limiter.limit == 40
+
+
+def test_a_limit_that_failures_lowered_rises_when_they_are_over():
+    events: list[Event] = []
+    limiter = AdaptiveLimiter(initial=16, maximum=64, emitter=Emitter([events.append]))
+    flood_with(limiter, failed(503))
+
+    assert flood_with(limiter, None, rounds=2000)[-1] == 64
+    assert isinstance(events[0], LimitChanged)
+    assert events[0].reason == "failing"
 
 
 def test_an_api_that_becomes_slower_is_in_time_told_from_one_that_is_full():

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from sfconnect.errors import ConfigurationError, QuotaExceededError, ThrottledError
+from sfconnect.errors import ConfigurationError, ConnectError, QuotaExceededError, ThrottledError
 from sfconnect.limits import (
+    ENDED_BY_CALLER,
     AdaptiveLimiter,
     FixedLimiter,
     Quota,
@@ -206,6 +207,20 @@ async def test_a_call_that_succeeds_afterwards_lets_all_through(guard_of, clock)
     await call(guard)
 
     assert not guard._watching
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "error"), [(0.2, ENDED_BY_CALLER), (0.0, None), (0.2, ConnectError("Refused."))]
+)
+async def test_a_call_that_proves_nothing_lets_none_through(guard_of, clock, elapsed_s, error):
+    guard = guard_of(used=None)
+    await call(guard, used_up())
+    await clock.advance(61)
+
+    await guard.acquire("rest")
+    guard.release("rest", elapsed_s, error)
+
+    await refusal(guard)
 
 
 async def test_a_call_that_is_refused_again_stops_them_for_another_minute(guard_of, clock):
