@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import anyio.to_thread
 
+from sfconnect._closing import ClosingClock
 from sfconnect.auth.base import NamesBaseUrl
 from sfconnect.auth.login_rate import LoginLimits
 from sfconnect.auth.manager import CredentialManager
@@ -103,6 +104,7 @@ class Connector:
         self._transport: Transport | None = None
         self._session: Session | None = None
         self._shared: OpenLimiter | None = None
+        self._waits = ClosingClock(clock)
         self._draining = False
 
     @classmethod
@@ -202,6 +204,7 @@ class Connector:
         # In a thread: profiles are files, and a secret may come from a command.
         resolved = await anyio.to_thread.run_sync(self._find)
         service = self._service(resolved)
+        self._waits = ClosingClock(self._clock)
         transport = self._given_transport or _pool(resolved.settings)
         try:
             if isinstance(transport, ConnectionPool):
@@ -232,7 +235,7 @@ class Connector:
         """Put what spares quotas before what bounds the calls in flight."""
         settings = resolved.settings
         if settings.max_per_second is not None:
-            limiter = PacedLimiter(limiter, Pacer(settings.max_per_second, clock=self._clock))
+            limiter = PacedLimiter(limiter, Pacer(settings.max_per_second, clock=self._waits))
         if service.quota_header is None:
             return limiter
         share = QuotaShare(
@@ -242,7 +245,7 @@ class Connector:
             wait=settings.quota_wait,
         )
         calls = calls_of_share(self._limit_scope(resolved), share) if share.bounds else None
-        return QuotaGuard(limiter, share, calls=calls, clock=self._clock)
+        return QuotaGuard(limiter, share, calls=calls, clock=self._waits)
 
     def _allocations(self, service: Service, resolved: Resolved) -> Allocations | None:
         """Watch the quotas that only some calls use up."""
@@ -253,7 +256,7 @@ class Connector:
                 shares=self._quota_shares,
                 scope=self._limit_scope(resolved),
                 emitter=self._emitter,
-                clock=self._clock,
+                clock=self._waits,
             )
         if self._quota_shares:
             message = "quota_shares are of quotas that this API is not known to have."
@@ -294,6 +297,7 @@ class Connector:
             budget=self._budget,
             emitter=self._emitter,
             clock=self._clock,
+            waits=self._waits,
             revoke_on_close=settings.revoke_on_close,
         )
         self._transport = transport
@@ -311,7 +315,11 @@ class Connector:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End what still runs; close the pool if it is this connection's own. Idempotent."""
+        """End what still runs or waits; close the pool if it is this connection's own. Idempotent.
+
+        Calls end with ``PoolClosed``, or ``OutcomeUnknownError`` where they may have had an effect.
+        """
+        self._waits.close()
         session, self._session = self._session, None
         transport, self._transport = self._transport, None
         await self._close(session, None if self._given_transport else transport)

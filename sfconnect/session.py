@@ -82,6 +82,7 @@ class Session:
         circuit: CircuitPolicy | None = None,
         emitter: Emitter | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        waits: Clock | None = None,
         revoke_on_close: bool = False,
     ) -> None:
         if revoke_on_close and manager.shares_tokens:
@@ -109,7 +110,7 @@ class Session:
             retry or RetryPolicy(),
             self._budget,
             by_surface=retry_by_surface,
-            clock=clock,
+            clock=waits or clock,
             emitter=self._emitter,
         )
         self._hedger = Hedger(clock=clock, emitter=self._emitter)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 import tenacity
 
 from sfconnect.clock import SYSTEM_CLOCK, Clock
-from sfconnect.errors import ApiError, FailedAttempt, OutcomeUnknownError, SfConnectError
+from sfconnect.errors import (
+    ApiError,
+    FailedAttempt,
+    OutcomeUnknownError,
+    PoolClosed,
+    SfConnectError,
+)
 from sfconnect.instrumentation import Emitter, RetryEnded, RetryScheduled
 from sfconnect.policy import DidNotHappen, Happened
 from sfconnect.retry.circuit import CIRCUIT_OPEN
@@ -155,12 +161,19 @@ class _Repeats(Generic[T]):
             return await self._send()
 
         controller = tenacity.AsyncRetrying(
-            sleep=self._clock.sleep,
+            sleep=self._sleep,
             retry=self._retries,
             wait=lambda _: self._wait_s,
             before_sleep=self._announce,
         )
         return await controller(next_attempt)
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            await self._clock.sleep(seconds)
+        except PoolClosed as closed:
+            closed.attempts = tuple(self._failed)
+            raise
 
     async def _send(self) -> T:
         began = self._clock.monotonic()
