@@ -199,7 +199,7 @@ class Session:
     def _has_room(self, lane: str) -> bool:
         has_room = self._limiter.try_acquire(lane)
         if has_room:
-            self._limiter.release(lane, 0.0, None)
+            self._limiter.release(lane, 0.0, ENDED_BY_CALLER)
         return has_room
 
     async def _attempt(self, replays: list[None], request: Request, number: int) -> Response:
@@ -292,7 +292,7 @@ class Session:
         await self._limiter.acquire(lane)
         while self._manager.state is CredentialState.EXPIRED:
             # Sent now it would only be refused, and a slot is not held while waiting for a login.
-            self._limiter.release(lane, 0.0, None)
+            self._limiter.release(lane, 0.0, ENDED_BY_CALLER)
             credentials = await self._login(self._manager.get())
             await self._limiter.acquire(lane)
         return self._manager.current or credentials
@@ -307,7 +307,7 @@ class Session:
             if self._circuit is not None and self._circuit.tripped:
                 self._circuit.admit()
         except BaseException:
-            self._limiter.release(request.surface, 0.0, None)
+            self._limiter.release(request.surface, 0.0, ENDED_BY_CALLER)
             raise
         return wire
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 
-#: What limiters are told of an attempt that its caller ended before the API answered.
+#: What limiters are told of an attempt that its caller ended before the API answered, or did not
+#: begin.
 ENDED_BY_CALLER: Final = SfConnectError("Its caller ended it.", code="ENDED_BY_CALLER")
 
 
@@ -38,9 +39,9 @@ class Limiter(Protocol):
     def release(self, lane: str, elapsed_s: float, error: SfConnectError | None) -> None:
         """Give the slot back, and say how long the attempt took and how it failed, if it did.
 
-        ``elapsed_s`` is 0 where the slot was not used after all. Where the caller ended the
-        attempt, by cancelling it or by a time-out of its own, ``error`` is
-        :data:`ENDED_BY_CALLER`: that tells neither that the API works nor that it does not.
+        Where the caller ended the attempt, by cancelling it or by a time-out of its own,
+        ``error`` is :data:`ENDED_BY_CALLER`: that tells neither that the API works nor that it
+        does not. So it is, with an ``elapsed_s`` of 0, where the slot was not used after all.
         """
         ...
 

@@ -193,7 +193,7 @@ class QuotaGuard:
             now = self._clock.monotonic()
             if elapsed_s == 0 and self._share.bounds:
                 self._calls.add(now, -1)
-            elif error is None and elapsed_s > 0 and self._refused:
+            elif error is None and self._refused:
                 self._refused = False
                 self._watching = self._share.bounds
 

@@ -210,7 +210,8 @@ async def test_a_call_that_succeeds_afterwards_lets_all_through(guard_of, clock)
 
 
 @pytest.mark.parametrize(
-    ("elapsed_s", "error"), [(0.2, ENDED_BY_CALLER), (0.0, None), (0.2, ConnectError("Refused."))]
+    ("elapsed_s", "error"),
+    [(0.2, ENDED_BY_CALLER), (0.0, ENDED_BY_CALLER), (0.2, ConnectError("Refused."))],
 )
 async def test_a_call_that_proves_nothing_lets_none_through(guard_of, clock, elapsed_s, error):
     guard = guard_of(used=None)
